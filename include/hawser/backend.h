@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packet protection: what a suite is, and what an engine that serves suites provides.
+ *
+ * A suite is constant data: it tells the packetizer everything that it plans with. A
+ * backend serves suites: it makes a sealer for what one end sends under one set of keys,
+ * or an opener for what it receives. Work arrives as jobs, one packet each, in batches;
+ * jobs are submitted in the order of their packets, finish in any order, and are collected
+ * with poll. A synchronous backend finishes inside submit; callers cannot tell.
+ *
+ * This is also the interface of out-of-tree modules: a struct whose `abi` is
+ * HAW_BACKEND_ABI is understood by a library with the same number, and fields are only
+ * ever added at the end of structs that carry their size.
+ *
+ * Threads: a sealer or opener is used by one thread at a time. A backend's own functions
+ * may be called from several threads at once.
+ */
+#ifndef HAWSER_BACKEND_H
+#define HAWSER_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hawser/error.h>
+#include <hawser/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HAW_BACKEND_ABI 1u
+
+/* Bounds that every backend and caller share. */
+enum {
+	HAW_KEY_MAX = 64,	 /* bytes of a cipher key, chacha20-poly1305's two keys included */
+	HAW_IV_MAX = 16,
+	HAW_MAC_KEY_MAX = 64,
+	HAW_TAG_MAX = 64,
+	HAW_JOB_SPANS = 16,	 /* input or output spans of one job */
+	HAW_BATCH_MAX = 64,	 /* jobs of one submit */
+	HAW_LENGTH_SIZE = 4,	 /* the packet_length field (RFC 4253 §6) */
+	/* packet_length of the largest packet accepted and sent (OpenSSH's PACKET_MAX_SIZE is
+	 * 256 KiB); a wire packet is this plus the length field and the tag. */
+	HAW_PACKET_LENGTH_MAX = 262144
+};
+
+/* How the packet length travels. */
+enum haw_length_mode {
+	HAW_LENGTH_CLEAR,	/* in the clear, authenticated (AES-GCM, EtM) */
+	HAW_LENGTH_APART,	/* encrypted with a key of its own (chacha20-poly1305@openssh.com) */
+	HAW_LENGTH_FIRST_BLOCK	/* inside the first cipher block (CTR or CBC with encrypt-and-MAC) */
+};
+
+/* What protecting one packet needs from the packets before it. */
+enum haw_chain_mode {
+	HAW_CHAIN_NUMBER,	/* its number only: GCM counts packets since the keys, ChaCha20 uses the
+				 * sequence number */
+	HAW_CHAIN_BLOCKS,	/* how many cipher blocks came before it since the keys: CTR */
+	HAW_CHAIN_CIPHERTEXT	/* the last ciphertext block before it: CBC; sealing is serial */
+};
+
+typedef struct haw_suite {
+	const char *name;	/* "CIPHER" for an AEAD, else "CIPHER+MAC" */
+	const char *cipher;	/* name in KEXINIT */
+	const char *mac;	/* name in KEXINIT; NULL where the cipher implies it */
+	uint16_t key_size;	/* bytes, as key exchange derives them (RFC 4253 §7.2) */
+	uint16_t iv_size;
+	uint16_t mac_key_size;
+	uint16_t tag_size;	/* bytes behind the ciphertext */
+	uint16_t block_size;	/* padding unit, at least 8 (RFC 4253 §6) */
+	uint8_t length_mode;	/* enum haw_length_mode */
+	uint8_t chain_mode;	/* enum haw_chain_mode */
+	bool reads_twice;	/* sealing reads the plaintext more than once, so it must not be able
+				 * to change meanwhile (encrypt-and-MAC) */
+	uint64_t soft_bytes;	/* rekey is started after so many bytes under one key */
+	uint64_t soft_packets;	/* and after so many packets; the hard limit is 2^32 - 1 packets */
+} haw_suite;
+
+/* One packet's keys, for one direction. Borrowed during the call that receives it. */
+typedef struct haw_keys {
+	const uint8_t *key;	/* suite->key_size */
+	const uint8_t *iv;	/* suite->iv_size */
+	const uint8_t *mac_key; /* suite->mac_key_size */
+} haw_keys;
+
+typedef struct haw_mut_span {
+	uint8_t *ptr;
+	size_t len;
+} haw_mut_span;
+
+/* One packet to be sealed or opened.
+ *
+ * Sealing: the inputs together are the whole plaintext packet (packet_length,
+ * padding_length, payload, padding: RFC 4253 §6), and the outputs together are the wire
+ * packet: as many bytes and the tag behind them.
+ * Opening: the inputs together are the wire packet, packet_length and tag included; the
+ * outputs together are the plaintext packet without the tag, its first four bytes being
+ * packet_length in the clear.
+ *
+ * Outputs may lie elsewhere, or exactly upon the inputs (byte i of the output stream upon
+ * byte i of the input stream); any other overlap is wrong use. Spans belong to the caller
+ * and stay valid and unchanged until the job is done. Nothing outside the outputs is
+ * written. When opening fails, the outputs' content is unspecified and the caller wipes it.
+ */
+typedef struct haw_job {
+	haw_span in[HAW_JOB_SPANS];
+	haw_mut_span out[HAW_JOB_SPANS];
+	uint8_t in_count, out_count;
+	uint32_t length;	/* the packet_length field: plaintext bytes behind that field */
+	uint32_t seq;		/* SSH sequence number (RFC 4253 §6.4) */
+	uint64_t number;	/* packets before this one since the keys were set */
+	uint64_t block;		/* cipher blocks before this packet since the keys were set */
+	int status;		/* out: 0, HAW_EINTEGRITY, or HAW_ECRYPTO; HAW_EAGAIN while under way */
+	void *user;		/* the caller's */
+	void *backend;		/* the backend's, while the job is under way */
+} haw_job;
+
+/* How a caller learns that jobs are done. */
+enum haw_completion_mode {
+	HAW_COMPLETES_IN_SUBMIT, /* every job is done when submit returns */
+	HAW_COMPLETES_BY_FD,	 /* the sealer's descriptor becomes readable */
+	HAW_COMPLETES_BY_POLL	 /* poll must be called until they are */
+};
+
+/* What a backend offers for one suite. Zero means "no preference". */
+typedef struct haw_backend_traits {
+	size_t size;		/* of this struct, for its growth */
+	uint16_t batch;		/* jobs per submit that it works best with */
+	uint16_t depth;		/* jobs in flight at most; 0: no bound but memory */
+	uint32_t max_length;	/* largest packet_length; 0: HAW_PACKET_LENGTH_MAX */
+	uint16_t alignment;	/* of the outputs, in bytes */
+	uint16_t headroom;	/* writable bytes needed in front of the first output */
+	uint8_t completion;	/* enum haw_completion_mode */
+} haw_backend_traits;
+
+typedef struct haw_backend haw_backend;
+
+/* A sealer or opener: one direction, one set of keys. Backends embed it as first member. */
+typedef struct haw_sealer {
+	const struct haw_sealer_ops *ops;
+	const haw_suite *suite;
+	haw_backend_traits traits;
+} haw_sealer;
+
+/* What a backend fills in for its sealers and openers; one table serves both, a sealer has
+ * open_length NULL. */
+typedef struct haw_sealer_ops {
+	/* Take JOBS, N of them at most HAW_BATCH_MAX, in the order of their packets. Returns how
+	 * many were taken (fewer when the depth is reached; the rest is offered again after poll),
+	 * or a negative code if the engine has failed. A job taken is the backend's until poll
+	 * returns it. */
+	int (*submit)(haw_sealer *s, haw_job *const *jobs, size_t n);
+	/* Collect up to MAX finished jobs into DONE, in any order; never waits. Returns the count or
+	 * a negative code if the engine has failed, in which case no job is written to any more. */
+	int (*poll)(haw_sealer *s, haw_job **done, size_t max);
+	/* Openers: learn packet_length from the first bytes of a wire packet: HEAD holds 4 bytes, or
+	 * block_size where length_mode is HAW_LENGTH_FIRST_BLOCK. SEQ, NUMBER and BLOCK are those of
+	 * that packet, which may lie ahead of what was submitted. The result is not yet
+	 * authenticated. Returns 0 or a negative code. */
+	int (*open_length)(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
+			   const uint8_t *head, uint32_t *length);
+	/* A descriptor that becomes readable when poll has something, or -1. */
+	int (*fd)(haw_sealer *s);
+	/* Abandon what is under way (nothing is written afterwards), wipe keys, free. */
+	void (*free)(haw_sealer *s);
+} haw_sealer_ops;
+
+struct haw_backend {
+	uint32_t abi;		/* HAW_BACKEND_ABI */
+	uint32_t size;		/* of this struct */
+	const char *name;	/* "openssl" */
+	const char *description; /* one line for people */
+	/* NULL if the backend works on this machine, else why not. Constant text. May be slow on its
+	 * first call (device probing). */
+	const char *(*unusable)(void);
+	/* NULL if it can serve SUITE here, else why not. Constant text. */
+	const char *(*refuses)(const haw_suite *suite);
+	/* Make a sealer or opener; NULL and an error if that is impossible. Keys are copied. */
+	haw_sealer *(*new_sealer)(const haw_suite *suite, const haw_keys *keys, haw_error *err);
+	haw_sealer *(*new_opener)(const haw_suite *suite, const haw_keys *keys, haw_error *err);
+	/* The library or device version, for people and calibration; never NULL. */
+	const char *(*version)(void);
+};
+
+/* ---- Suites ---- */
+
+/* The suite of CIPHER with MAC (names as in KEXINIT; MAC is ignored and may be NULL where the
+ * cipher implies it), or NULL. Constant data. Any thread. */
+HAW_API const haw_suite *haw_suite_find(const char *cipher, const char *mac);
+/* The suite at INDEX (0, 1, ...), or NULL behind the last. Any thread. */
+HAW_API const haw_suite *haw_suite_at(size_t index);
+
+/* ---- Backends and their selection ---- */
+
+/* The backend built into this library at INDEX, in the static order of preference, or NULL. */
+HAW_API const haw_backend *haw_backend_at(size_t index);
+HAW_API const haw_backend *haw_backend_find(const char *name);
+
+/* Which backend serves which cipher: the user's overrides over the built-in order. A selector
+ * is made once, is read-only after its overrides are set, and may then be shared by threads. */
+typedef struct haw_selector haw_selector;
+
+/* A selector with no overrides; never NULL unless out of memory. */
+HAW_API haw_selector *haw_selector_new(void);
+HAW_API void haw_selector_free(haw_selector *s);
+/* Add overrides from text "ALG=NAME[,ALG=NAME...]", as --backend and HAWSER_BACKEND have it; ALG
+ * is a cipher name, a suite name or "*" (wherever that backend can). An override that cannot
+ * be fulfilled is HAW_EUNSUPPORTED or HAW_ENOTFOUND with a sentence that says what is missing. */
+HAW_API HAW_MUST_USE int haw_selector_override(haw_selector *s, const char *text, haw_error *err);
+/* The backend chosen for SUITE (never NULL: openssl serves every suite of haw_suite_at unless its
+ * library refuses it, then NULL). REASON, if not NULL, receives one sentence in at most SIZE
+ * bytes. S may be NULL: no overrides. Any thread. */
+HAW_API const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason,
+					       size_t size);
+/* Make a sealer or opener with the chosen backend; it has passed its self-test for that suite
+ * in this process. BACKEND, if not NULL, receives who serves. */
+HAW_API haw_sealer *haw_selector_sealer(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,
+					const haw_backend **backend, haw_error *err);
+HAW_API haw_sealer *haw_selector_opener(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,
+					const haw_backend **backend, haw_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
