@@ -18,13 +18,13 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define HAW_API __attribute__((visibility("default")))
-#define HAW_MUST_USE __attribute__((warn_unused_result))
-#define HAW_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HAW_API __attribute__((__visibility__("default")))
+#define HAW_MUST_USE __attribute__((__warn_unused_result__))
+#define HAW_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #else
 #define HAW_API
 #define HAW_MUST_USE
-#define HAW_PRINTF(format, first)
+#define HAW_PRINTF(text, first)
 #endif
 
 /* Result codes. All are negative but HAW_OK, and their values never change. */
