@@ -36,7 +36,7 @@ int haw_error_prefix(haw_error *err, const char *format, ...)
 	n = vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	if (n >= 0 && (size_t)n < sizeof(message))
-		snprintf(message + n, sizeof(message) - (size_t)n, ": %s", err->message);
+		snprintf(message + n, sizeof(message) - (size_t)n, ": %.*s", (int)(sizeof(message) - (size_t)n), err->message);
 	memcpy(err->message, message, sizeof(message));
 	return err->code;
 }
