@@ -36,7 +36,8 @@ int haw_error_prefix(haw_error *err, const char *format, ...)
 	n = vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	if (n >= 0 && (size_t)n < sizeof(message))
-		snprintf(message + n, sizeof(message) - (size_t)n, ": %.*s", (int)(sizeof(message) - (size_t)n), err->message);
+		snprintf(message + n, sizeof(message) - (size_t)n, ": %.*s",
+			 (int)(sizeof(message) - (size_t)n), err->message);
 	memcpy(err->message, message, sizeof(message));
 	return err->code;
 }
@@ -85,7 +86,11 @@ const char *haw_code_name(int code)
 static size_t printable_utf8(const unsigned char *text, size_t len)
 {
 	uint32_t c = text[0];
-	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	size_t n = c < 0x80		  ? 1
+		   : c >= 0xc2 && c < 0xe0 ? 2
+		   : (c & 0xf0) == 0xe0	  ? 3
+		   : c >= 0xf0 && c < 0xf5 ? 4
+					   : 0;
 
 	if (n == 0 || n > len)
 		return 0;
