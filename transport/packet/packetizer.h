@@ -47,9 +47,14 @@ struct haw_bulk_source {
 	void *user;
 };
 
-/* Wire buffers, last in first out, shared by the connections of one loop (one thread). */
+/* Wire buffers, last in first out, shared by the connections of one loop (one thread), and with
+ * them what packetizers need only while they work: job tables and random padding. BUFFER_SIZE 0
+ * is the measured default, smaller ones than a packet are enlarged; KEEP free ones are kept for
+ * the next user. LIMIT bounds how many are lent at a time (0: no bound): at the bound output
+ * returns HAW_ENOMEM, loses nothing and may be called again. NULL if out of memory. */
 struct haw_wire_pool;
 struct haw_wire_pool *haw_wire_pool_new(size_t buffer_size, size_t keep);
+void haw_wire_pool_set_limit(struct haw_wire_pool *pool, size_t limit);
 void haw_wire_pool_free(struct haw_wire_pool *pool);
 
 enum haw_direction { HAW_OUTGOING = 0, HAW_INCOMING = 1 };
@@ -81,7 +86,10 @@ struct haw_packetizer_ops {
 	size_t (*release)(struct haw_packetizer *p);
 	/* How many more bytes complete the packet that is only partly there; 0 if unknown. */
 	size_t (*wants)(struct haw_packetizer *p);
-	/* While SINGLE, the next packet may be NEWKEYS: nothing behind an undelivered packet is opened. */
+	/* While SINGLE, the next packet may be NEWKEYS: nothing behind an undelivered packet is opened.
+	 * Without keys it is always so. Set it as soon as KEXINIT is put, before the next call of next:
+	 * a NEWKEYS found inside a batch can only come from a peer that broke the rules, and set_keys
+	 * says so. */
 	void (*set_single)(struct haw_packetizer *p, bool single);
 
 	/* ---- Sending ----
@@ -89,7 +97,9 @@ struct haw_packetizer_ops {
 	 * queues bytes as they are (the version line). output returns spans of sealed bytes, in order,
 	 * at most MAX, that have not been sent yet: if there are none it seals what is queued, and then
 	 * bulk, into at most one wire buffer. 0: nothing to send now. Spans stay valid and unchanged
-	 * until sent() has counted them off; sent may count any part. */
+	 * until sent() has counted them off; sent may count any part. put fails with HAW_ENOMEM when
+	 * megabytes wait already. The source's functions may call put. Only HAW_ENOMEM leaves output
+	 * working; free never calls sealed. */
 	int (*put)(struct haw_packetizer *p, haw_span payload, haw_error *err);
 	int (*put_raw)(struct haw_packetizer *p, haw_span bytes, haw_error *err);
 	void (*set_source)(struct haw_packetizer *p, const struct haw_bulk_source *source);
@@ -101,12 +111,13 @@ struct haw_packetizer_ops {
 	/* ---- Keys ----
 	 * Take keys into use for everything behind what was put (OUTGOING: what is queued is sealed
 	 * under the old keys first) or delivered (INCOMING: behind the packet that next handed out
-	 * last, which is NEWKEYS). RESET_SEQ: sequence numbers start again at 0 (strict key exchange). */
+	 * last, which is NEWKEYS; HAW_EPROTOCOL if packets behind it are open already). RESET_SEQ:
+	 * sequence numbers start again at 0 (strict key exchange). */
 	int (*set_keys)(struct haw_packetizer *p, enum haw_direction direction, const haw_suite *suite,
 			const haw_keys *keys, bool reset_seq, haw_error *err);
-	/* ---- Asynchronous engines ---- poll collects finished work; true if something finished. fd as
-	 * haw_sealer_ops has it, -1 if none; busy: 1 if next or output wait for an engine that must
-	 * be polled. */
+	/* ---- Asynchronous engines ---- poll collects finished work: 1 if something finished, else 0.
+	 * fd as haw_sealer_ops has it, -1 if none; busy: true if next or output wait for an engine that
+	 * has no descriptor and must be polled. */
 	int (*poll)(struct haw_packetizer *p, haw_error *err);
 	int (*fd)(struct haw_packetizer *p, enum haw_direction direction);
 	bool (*busy)(struct haw_packetizer *p);
@@ -114,6 +125,8 @@ struct haw_packetizer_ops {
 	void (*count)(const struct haw_packetizer *p, enum haw_direction direction, struct haw_packet_count *count);
 	/* True once a soft limit of the suite in either direction asks for a rekey. */
 	bool (*wants_rekey)(const struct haw_packetizer *p);
+	/* Lower the soft limit of both directions to BYTES under one key; 0: the suite's alone. */
+	void (*set_rekey_limit)(struct haw_packetizer *p, uint64_t bytes);
 	/* Who protects: NULL before the first keys. */
 	const haw_suite *(*suite)(const struct haw_packetizer *p, enum haw_direction direction);
 	const haw_backend *(*backend)(const struct haw_packetizer *p, enum haw_direction direction);
