@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every cipher, MAC, key exchange and host key that both Hawser and this OpenSSH know.
+
+The server's log says which algorithms a connection really used.
+"""
+
+import re
+import subprocess
+
+from suite import ENGINES, check, ended, main, same, says, succeeded
+from trees import random_file
+
+AEAD = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com']
+CTR = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr']
+MACS = [name + form for name in ('hmac-sha2-256', 'hmac-sha2-512', 'hmac-sha1')
+        for form in ('', '-etm@openssh.com')]
+KEX = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384',
+       'ecdh-sha2-nistp521']
+HOST_KEYS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521',
+             'rsa-sha2-256', 'rsa-sha2-512']
+SIZE = 3_000_001
+
+
+def supported(kind):
+    return set(subprocess.run(['ssh', '-Q', kind], check=True, capture_output=True, text=True).stdout.split())
+
+
+def negotiated(server, offset):
+    """(kex, host key, cipher, mac) of the last connection in the log behind OFFSET."""
+    text = server.log_text(offset)
+    kex = re.findall(r'kex: algorithm: (\S+)', text)
+    key = re.findall(r'kex: host key algorithm: (\S+)', text)
+    cipher = re.findall(r'kex: client->server cipher: (\S+) MAC: (\S+)', text)
+    check(kex and key and cipher, 'the server did not log a key exchange: ' + text[-500:])
+    return kex[-1], key[-1], cipher[-1][0], cipher[-1][1]
+
+
+def round_trip(world, options, size=SIZE, env=None):
+    """Copy a file to the server and back with OPTIONS; return what was negotiated on the way up."""
+    up, there, down = world.path(b'up'), world.path(b'there'), world.path(b'down')
+    random_file(up, size)
+    offset = world.server.log_size()
+    succeeded(world.client.cp(*options, up, world.client.remote(there), env=env))
+    same_bytes(up, there)
+    used = negotiated(world.server, offset)
+    succeeded(world.client.cp(*options, world.client.remote(there), down, env=env))
+    same_bytes(up, down)
+    return used
+
+
+def same_bytes(a, b):
+    with open(a, 'rb') as one, open(b, 'rb') as two:
+        check(one.read() == two.read(), f'{b!r} differs from its source')
+
+
+def suite_works(world, cipher, mac, engine):
+    options = ['-c', cipher]
+    if mac:
+        options += ['-o', f'MACs={mac}']
+    used = round_trip(world, options, env={'HAWSER_NIC': engine})
+    check(used[2:] == (cipher, mac or '<implicit>'), f'the server used {used}')
+
+
+def exchange_works(world, kex, host_key):
+    options = ['-o', f'KexAlgorithms={kex}', '-o', f'HostKeyAlgorithms={host_key}']
+    used = round_trip(world, options, size=70_000)
+    check(used[:2] == (kex, host_key), f'the server used {used}')
+
+
+def cipher_by_option(world):
+    used = round_trip(world, ['-oCiphers=aes192-ctr', '-oMACs=hmac-sha2-512'])
+    check(used[2:] == ('aes192-ctr', 'hmac-sha2-512'), f'the server used {used}')
+
+
+def edited_lists(world):
+    """The + - ^ forms of ssh_config(5)."""
+    used = round_trip(world, ['-o', 'Ciphers=^aes256-ctr', '-o', 'MACs=^hmac-sha1'])
+    check(used[2:] == ('aes256-ctr', 'hmac-sha1'), f'the server used {used}')
+    used = round_trip(world, ['-o', 'Ciphers=-aes*-gcm@openssh.com,chacha20*'])
+    check(used[2].endswith('-ctr'), f'the server used {used}')
+    used = round_trip(world, ['-o', 'Ciphers=+aes128-ctr', '-o', 'KexAlgorithms=-curve25519*'])
+    check(used[0].startswith('ecdh-'), f'the server used {used}')
+
+
+def list_from_config(world):
+    world.client.write('config', 'Host 127.0.0.1\n  Ciphers aes128-ctr\n  MACs hmac-sha2-512-etm@openssh.com\n'
+                                 '  KexAlgorithms ecdh-sha2-nistp384\n  HostKeyAlgorithms rsa-sha2-512\n')
+    try:
+        used = round_trip(world, [])
+    finally:
+        world.client.remove('config')
+    check(used == ('ecdh-sha2-nistp384', 'rsa-sha2-512', 'aes128-ctr', 'hmac-sha2-512-etm@openssh.com'),
+          f'the server used {used}')
+
+
+def known_key_type_first(world):
+    """Of the server's keys, the one that known_hosts has is asked for, so that it matches."""
+    lines = world.server.known_hosts().splitlines(keepends=True)
+    try:
+        for line in lines:
+            world.client.write('known_hosts', line)
+            used = round_trip(world, [], size=1000)
+            kind = line.split()[1]
+            check(used[1] == kind or kind == 'ssh-rsa' and used[1].startswith('rsa-sha2-'),
+                  f'known by {kind}, the server used {used}')
+    finally:
+        world.client.write('known_hosts', ''.join(lines))
+
+
+def rekey_under_load(world, cipher, mac, engine, servers={}):
+    """The server asks for new keys every megabyte while 24 MiB pass."""
+    if 'rekey' not in servers:
+        servers['rekey'] = world.new_server(log_level='DEBUG1', options=['RekeyLimit 1M'])
+    server = servers['rekey']
+    client = world.new_client(server)
+    up, there, down = world.path(b'up'), world.path(b'there'), world.path(b'down')
+    random_file(up, 24 << 20)
+    options = ['-c', cipher] + (['-o', f'MACs={mac}'] if mac else [])
+    for source, target, result in ((up, client.remote(there), there), (client.remote(there), down, down)):
+        offset = server.log_size()
+        succeeded(client.cp(*options, source, target, env={'HAWSER_NIC': engine}))
+        same_bytes(up, result)
+        count = len(re.findall(r'set_newkeys: rekeying in', server.log_text(offset)))
+        check(count >= 15, f'only {count} rekeyings')
+
+
+def backends_listed(world):
+    result = world.client.run('ciphers')
+    succeeded(result)
+    for name in AEAD + CTR:
+        check(name.encode() in result.out, f'{name} is not listed: {result}')
+
+
+def backend_override(world):
+    """--backend and HAWSER_BACKEND are obeyed and reported; an impossible one says what is missing."""
+    source = world.path(b'f')
+    random_file(source, 100_000)
+    for options, env in ((['--backend', 'aes128-gcm@openssh.com=openssl'], None),
+                         ([], {'HAWSER_BACKEND': 'aes128-gcm@openssh.com=openssl'})):
+        result = world.client.cp('-c', 'aes128-gcm@openssh.com', '--json', *options, source,
+                                 world.client.remote(world.path(b'f')), env=env)
+        succeeded(result)
+        summary = result.summary()
+        check(summary['backend'] == 'openssl', f'served by {summary["backend"]}')
+        check('aes128-gcm@openssh.com' in summary['suite'], f'suite {summary["suite"]}')
+    for text in ('aes128-gcm@openssh.com=nothing', 'aes128-ctr=ipsecmb', 'nocipher=openssl'):
+        result = world.client.cp('--backend', text, source, world.client.remote(world.path(b'f')))
+        ended(result, 2)
+        says(result, text.split('=')[1] if 'nocipher' not in text else 'nocipher')
+
+
+def engine_reported(world):
+    source = world.path(b'f')
+    random_file(source, 1000)
+    for engine in ENGINES:
+        result = world.client.cp('--json', source, world.client.remote(world.path(b'f')),
+                                 env={'HAWSER_NIC': engine})
+        succeeded(result)
+        check(result.summary()['engine'] == engine, f'engine {result.summary()["engine"]}, not {engine}')
+    result = world.client.cp(source, world.client.remote(world.path(b'f')), env={'HAWSER_NIC': 'nothing'})
+    ended(result, 2)
+    says(result, 'nothing')
+
+
+def tests():
+    ciphers, macs = supported('cipher'), supported('mac')
+    suites = [(c, None) for c in AEAD if c in ciphers]
+    suites += [(c, m) for c in CTR for m in MACS if c in ciphers and m in macs]
+    for cipher, mac in suites:
+        for engine in ENGINES:
+            yield f'suite {cipher} {mac or ""} {engine}', suite_works, (cipher, mac, engine)
+    for kex in KEX:
+        for host_key in HOST_KEYS:
+            if kex in supported('kex') and host_key in supported('HostKeyAlgorithms'):
+                yield f'exchange {kex} {host_key}', exchange_works, (kex, host_key)
+    yield from [cipher_by_option, edited_lists, list_from_config, known_key_type_first]
+    for cipher, mac in ((AEAD[0], None), (AEAD[2], None), ('aes256-ctr', 'hmac-sha2-256-etm@openssh.com'),
+                        ('aes128-ctr', 'hmac-sha1')):
+        for engine in ENGINES:
+            yield f'rekey {cipher} {mac or ""} {engine}', rekey_under_load, (cipher, mac, engine)
+    yield from [backends_listed, backend_override, engine_reported]
+
+
+if __name__ == '__main__':
+    main(tests(), log_level='DEBUG1')
