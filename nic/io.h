@@ -92,10 +92,11 @@ void haw_timer_cancel(struct haw_io *io, struct haw_timer *timer);
 struct haw_post {
 	struct haw_post *next;
 	void (*fn)(struct haw_post *post);
+	void (*drop)(struct haw_post *post); /* called instead of fn when the loop is freed; may be NULL */
 };
 
 /* Have the loop call POST->fn from haw_io_run. A post must not be posted again before it ran. Any
- * thread, as long as the loop exists. Posts not yet run when the loop is freed are dropped. */
+ * thread, as long as the loop exists. */
 void haw_io_post(struct haw_io *io, struct haw_post *post);
 
 /* ---- Streams ---- */
