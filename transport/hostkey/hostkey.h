@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Public keys and signatures in SSH's formats (RFC 4253 §6.6, RFC 5656, RFC 8332, RFC 8709), for
+ * host keys and users' keys alike, over OpenSSL's EVP_PKEY.
+ */
+#ifndef HAW_HOSTKEY_HOSTKEY_H
+#define HAW_HOSTKEY_HOSTKEY_H
+
+#include <hawser/message.h>
+
+#include <openssl/types.h>
+
+enum { HAW_RSA_BITS_MIN = 2048, HAW_RSA_BITS_MAX = 16384 };
+
+/* One signature algorithm. */
+struct haw_signature_algorithm {
+	const char *name;	/* as negotiated and as in signature blobs: "rsa-sha2-256" */
+	const char *key_type;	/* as in key blobs: "ssh-rsa" */
+	const char *digest;	/* NULL: the key's own (Ed25519) */
+	const char *curve;	/* ECDSA: "nistp256" */
+};
+
+/* The algorithm called NAME, or the one at INDEX; NULL if there is none. Constant data. SHA-1
+ * signatures (ssh-rsa) are not among them. */
+const struct haw_signature_algorithm *haw_signature_algorithm_find(const char *name);
+const struct haw_signature_algorithm *haw_signature_algorithm_at(size_t index);
+
+/* Read a public key BLOB, strictly: canonical integers, point on the curve, no trailing bytes, RSA
+ * within bounds. The caller frees the result with EVP_PKEY_free. */
+EVP_PKEY *haw_hostkey_parse(haw_span blob, haw_error *err);
+/* The blob's type name without reading the rest; empty if it is malformed. */
+haw_span haw_hostkey_type(haw_span blob);
+/* Append KEY's public blob to OUT. */
+HAW_MUST_USE int haw_hostkey_encode(EVP_PKEY *key, haw_message *out, haw_error *err);
+/* The type name of KEY ("ecdsa-sha2-nistp256"), or NULL if SSH has no name for it. */
+const char *haw_hostkey_type_of(EVP_PKEY *key);
+/* Append a signature blob over DATA to OUT. */
+HAW_MUST_USE int haw_hostkey_sign(EVP_PKEY *key, const char *algorithm, haw_span data, haw_message *out,
+				  haw_error *err);
+/* 0 only if SIGNATURE is one of ALGORITHM by that key over DATA; HAW_EINTEGRITY if it is not, other
+ * codes for malformed input. Fails closed. */
+HAW_MUST_USE int haw_hostkey_verify(EVP_PKEY *key, const char *algorithm, haw_span data, haw_span signature,
+				    haw_error *err);
+HAW_MUST_USE int haw_hostkey_verify_blob(haw_span blob, const char *algorithm, haw_span data, haw_span signature,
+					 haw_error *err);
+
+#endif
