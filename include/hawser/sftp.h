@@ -11,7 +11,14 @@
  *
  * Paths are byte strings without NUL and in the peer's encoding; no function interprets them.
  * Text from the peer reaches error messages only escaped. A failed request has the code
- * HAW_ESTATUS and the server's status in reason; "no such file" is HAW_ENOTFOUND.
+ * HAW_ESTATUS and the server's status in reason; "no such file" is HAW_ENOTFOUND, "end of file"
+ * HAW_EEND and "operation unsupported" HAW_EUNSUPPORTED. Messages do not repeat the path: the caller
+ * knows it (haw_error_prefix). A reply that breaks the protocol ends the session: everything under way
+ * ends with HAW_EPROTOCOL, as it does with the connection's error when that is lost.
+ *
+ * A call that needs an extension which the server lacks fails with HAW_EUNSUPPORTED: at once when the
+ * session is ready, through the server's answer before that. At most 65,536 requests may be under way
+ * (HAW_ELIMIT).
  *
  * Threads: the loop's thread only.
  */
@@ -146,9 +153,10 @@ HAW_API void haw_file_free(haw_file *file);
  * returned (haw_sftp_set_batch). */
 typedef void (*haw_sink_fn)(void *user, uint64_t offset, haw_span view);
 
-/* Read LEN bytes (at most limits.read; the server may return fewer) at OFFSET. The data go to
- * SINK. The operation ends with the count of bytes in haw_sftp_op_count; 0 bytes come as
- * HAW_EEND. USER goes to SINK and DONE both. */
+/* Read LEN bytes (more than 0; cut to limits.read, and the server may return fewer) at OFFSET. The data
+ * go to SINK. The operation ends with the count of bytes in haw_sftp_op_count; 0 bytes come as
+ * HAW_EEND. USER goes to SINK and DONE both. SINK is not called any more once the operation is
+ * cancelled. */
 HAW_API haw_op *haw_file_read_start(haw_file *file, uint64_t offset, uint32_t len, haw_sink_fn sink,
 				    haw_op_fn done, void *user, haw_error *err);
 /* Blocking: read up to LEN bytes (any amount; as many requests as it takes, several in flight)
@@ -157,8 +165,10 @@ HAW_API HAW_MUST_USE ptrdiff_t haw_file_read(haw_file *file, uint64_t offset, vo
 					     haw_error *err);
 /* Called at the end of each batch of received data, after which sink views are gone. */
 HAW_API void haw_sftp_set_batch(haw_sftp *sftp, void (*batch)(void *user), void *user);
-/* Write LEN bytes (at most limits.write) at OFFSET. DATA is not copied: it must stay valid and
- * readable until the operation has ended, or until SEALED (may be NULL) is called. */
+/* Write LEN bytes (at most limits.write, else HAW_EINVAL) at OFFSET. DATA is not copied: it must stay
+ * valid and readable until the operation has ended, or until SEALED (may be NULL) is called with USER,
+ * which happens once and before DONE. Cancelling does not give DATA back: who cancels waits for SEALED,
+ * which comes at the latest within haw_sftp_free. */
 HAW_API haw_op *haw_file_write_start(haw_file *file, uint64_t offset, const void *data, uint32_t len,
 				     void (*sealed)(void *user), haw_op_fn done, void *user, haw_error *err);
 /* Blocking: write all LEN bytes (any amount), several requests in flight. */
@@ -206,8 +216,8 @@ HAW_API haw_op *haw_sftp_rename_start(haw_sftp *sftp, const char *from, const ch
 /* Make PATH a symbolic link that holds TARGET (the argument order that OpenSSH uses on the wire). */
 HAW_API haw_op *haw_sftp_symlink_start(haw_sftp *sftp, const char *target, const char *path, haw_op_fn done,
 				       void *user, haw_error *err);
-HAW_API haw_op *haw_sftp_hardlink_start(haw_sftp *sftp, const char *existing, const char *path, haw_op_fn done,
-					void *user, haw_error *err);
+HAW_API haw_op *haw_sftp_hardlink_start(haw_sftp *sftp, const char *existing, const char *path,
+					haw_op_fn done, void *user, haw_error *err);
 /* The path that a link holds, the canonical form of a path, a path with ~ expanded, the home
  * directory of USER: haw_sftp_op_path. */
 HAW_API haw_op *haw_sftp_readlink_start(haw_sftp *sftp, const char *path, haw_op_fn done, void *user,
@@ -220,7 +230,7 @@ HAW_API haw_op *haw_sftp_home_start(haw_sftp *sftp, const char *user_name, haw_o
 				    haw_error *err);
 HAW_API haw_op *haw_sftp_statvfs_start(haw_sftp *sftp, const char *path, haw_op_fn done, void *user,
 				       haw_error *err);
-/* Names of the users and groups with the given ids: haw_sftp_op_id_name. */
+/* Names of the users and groups with the given ids (some 8000 together at most): haw_sftp_op_id_name. */
 HAW_API haw_op *haw_sftp_id_names_start(haw_sftp *sftp, const uint32_t *uids, size_t uid_count,
 					const uint32_t *gids, size_t gid_count, haw_op_fn done, void *user,
 					haw_error *err);
@@ -234,7 +244,8 @@ HAW_API HAW_MUST_USE int haw_sftp_rmdir(haw_sftp *sftp, const char *path, haw_er
 HAW_API HAW_MUST_USE int haw_sftp_remove(haw_sftp *sftp, const char *path, haw_error *err);
 HAW_API HAW_MUST_USE int haw_sftp_rename(haw_sftp *sftp, const char *from, const char *to, bool overwrite,
 					 haw_error *err);
-HAW_API HAW_MUST_USE int haw_sftp_symlink(haw_sftp *sftp, const char *target, const char *path, haw_error *err);
+HAW_API HAW_MUST_USE int haw_sftp_symlink(haw_sftp *sftp, const char *target, const char *path,
+					  haw_error *err);
 /* The result is a C string that the caller frees with free(); NULL on failure. */
 HAW_API char *haw_sftp_readlink(haw_sftp *sftp, const char *path, haw_error *err);
 HAW_API char *haw_sftp_realpath(haw_sftp *sftp, const char *path, haw_error *err);
