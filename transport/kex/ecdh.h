@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The flow of one value each way (RFC 5656 §4, RFC 8731 §3): the client sends its public value in
+ * message 30, the server answers with host key, own value and signature in message 31. Curves use
+ * it as it is; a key encapsulation fits too, as the server's value may depend on the client's.
+ */
+#ifndef HAW_KEX_ECDH_H
+#define HAW_KEX_ECDH_H
+
+#include "transport/kex/kex.h"
+
+/* The longest value: ML-KEM-1024 with a point of P-384 beside it. */
+#define HAW_ECDH_VALUE_MAX 2048u
+
+struct haw_ecdh {
+	EVP_PKEY *key;	    /* ephemeral; freed as soon as the secret stands */
+	haw_message ours;   /* public values, as the messages carry them */
+	haw_message theirs;
+};
+
+/* How the values of one kind are made and joined. */
+struct haw_ecdh_share {
+	const char *group;	/* OpenSSL's name of the curve */
+	size_t value_size;	/* exact size of a public value */
+	size_t secret_size;	/* exact size of what EVP_PKEY_derive gives */
+	/* A fresh ephemeral key. */
+	EVP_PKEY *(*generate)(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx);
+	/* Append the public value of KEY. */
+	bool (*put_public)(const struct haw_ecdh_share *share, const EVP_PKEY *key, haw_message *out);
+	/* The key behind the peer's value, already of the right size; NULL if it is not valid. */
+	EVP_PKEY *(*take_public)(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx, haw_span value);
+};
+
+extern const struct haw_kex_ops haw_ecdh_ops;
+extern const struct haw_ecdh_share haw_ecdh_x25519, haw_ecdh_nistp256, haw_ecdh_nistp384, haw_ecdh_nistp521;
+
+/* Use KEY (taken over, also on failure) as the ephemeral key in place of a fresh one: for known
+ * answers. Before start and receive only. */
+HAW_MUST_USE int haw_ecdh_adopt(struct haw_kex *kex, EVP_PKEY *key, haw_error *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of methods, best first. RFC 5656 §6.2.1 ties the digest to the size of the curve.
+ */
+#include "transport/kex/method.h"
+
+#include <string.h>
+
+#include "transport/kex/ecdh.h"
+
+#define COUNT (sizeof(methods) / sizeof(methods[0]))
+
+static const struct haw_kex_method methods[] = {
+	{
+		.name = "curve25519-sha256",
+		.digest = "SHA256",
+		.ops = &haw_ecdh_ops,
+		.parameters = &haw_ecdh_x25519,
+	},
+	{
+		.name = "curve25519-sha256@libssh.org",
+		.digest = "SHA256",
+		.ops = &haw_ecdh_ops,
+		.parameters = &haw_ecdh_x25519,
+	},
+	{
+		.name = "ecdh-sha2-nistp256",
+		.digest = "SHA256",
+		.ops = &haw_ecdh_ops,
+		.parameters = &haw_ecdh_nistp256,
+	},
+	{
+		.name = "ecdh-sha2-nistp384",
+		.digest = "SHA384",
+		.ops = &haw_ecdh_ops,
+		.parameters = &haw_ecdh_nistp384,
+	},
+	{
+		.name = "ecdh-sha2-nistp521",
+		.digest = "SHA512",
+		.ops = &haw_ecdh_ops,
+		.parameters = &haw_ecdh_nistp521,
+	},
+};
+
+const char *haw_kex_method_at(size_t index)
+{
+	return index < COUNT ? methods[index].name : NULL;
+}
+
+const struct haw_kex_method *haw_kex_method_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	return NULL;
+}
