@@ -111,7 +111,8 @@ typedef struct haw_job {
 	uint32_t seq;		/* SSH sequence number (RFC 4253 §6.4) */
 	uint64_t number;	/* packets before this one since the keys were set */
 	uint64_t block;		/* cipher blocks before this packet since the keys were set */
-	int status;		/* out: 0, HAW_EINTEGRITY, or HAW_ECRYPTO; HAW_EAGAIN while under way */
+	int status;		/* out: 0, HAW_EINTEGRITY, HAW_ECRYPTO, or HAW_EINVAL if the spans do not
+				 * fit the length; HAW_EAGAIN while under way */
 	void *user;		/* the caller's */
 	void *backend;		/* the backend's, while the job is under way */
 } haw_job;
@@ -196,6 +197,12 @@ HAW_API const haw_suite *haw_suite_at(size_t index);
 /* The backend built into this library at INDEX, in the static order of preference, or NULL. */
 HAW_API const haw_backend *haw_backend_at(size_t index);
 HAW_API const haw_backend *haw_backend_find(const char *name);
+/* NULL if BACKEND, built in, can serve SUITE here and has passed its self-test for it, which is
+ * run (well under a millisecond) if it has not been in this process; else why not: constant text. Any
+ * thread. */
+HAW_API const char *haw_backend_check(const haw_backend *backend, const haw_suite *suite);
+/* The processor and those of its features that matter here: "x86-64: aes pclmul avx2". Any thread. */
+HAW_API const char *haw_cpu_text(void);
 
 /* Which backend serves which cipher: the user's overrides over the built-in order. A selector
  * is made once, is read-only after its overrides are set, and may then be shared by threads. */
@@ -205,12 +212,14 @@ typedef struct haw_selector haw_selector;
 HAW_API haw_selector *haw_selector_new(void);
 HAW_API void haw_selector_free(haw_selector *s);
 /* Add overrides from text "ALG=NAME[,ALG=NAME...]", as --backend and HAWSER_BACKEND have it; ALG
- * is a cipher name, a suite name or "*" (wherever that backend can). An override that cannot
- * be fulfilled is HAW_EUNSUPPORTED or HAW_ENOTFOUND with a sentence that says what is missing. */
+ * is a cipher name, a suite name or "*" (wherever that backend can); of two that name a suite the
+ * later one holds. An override that cannot be fulfilled is HAW_EUNSUPPORTED or HAW_ENOTFOUND
+ * with a sentence that says what is missing, text of another form HAW_EINVAL. */
 HAW_API HAW_MUST_USE int haw_selector_override(haw_selector *s, const char *text, haw_error *err);
-/* The backend chosen for SUITE (never NULL: openssl serves every suite of haw_suite_at unless its
- * library refuses it, then NULL). REASON, if not NULL, receives one sentence in at most SIZE
- * bytes. S may be NULL: no overrides. Any thread. */
+/* The backend chosen for SUITE: the user's, or the first in order that passes its self-test, which is
+ * run on first use (calling this early takes it off the handshake). NULL if openssl's library
+ * refuses the suite, or if the user's backend failed its self-test. REASON, if not NULL, receives
+ * one sentence in at most SIZE bytes. S may be NULL: no overrides. Any thread. */
 HAW_API const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason,
 					       size_t size);
 /* Make a sealer or opener with the chosen backend; it has passed its self-test for that suite

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one place that decides which backend serves which suite, and can say why.
+ */
+#ifndef HAW_CRYPTO_SELECT_H
+#define HAW_CRYPTO_SELECT_H
+
+#include <hawser/backend.h>
+
+/* Let S choose BACKEND too, which is not built in: after those that are, or where an override names it.
+ * BACKEND is borrowed for the life of S. Its self-tests are run, and remembered, by S. Before S is
+ * shared by threads. HAW_EINVAL: it speaks another version of the interface, or its name is taken.
+ * HAW_ELIMIT: there are too many. */
+int haw_selector_add(haw_selector *s, const haw_backend *backend);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto-backends/selftest.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "crypto-backends/backends.h"
+#include "crypto-backends/spans.h"
+
+enum {
+	GUARD = 64,	 /* bytes around each output that must stay as they are */
+	GUARD_BYTE = 0xc3,
+	FRONT_MAX = 256, /* headroom and alignment that a backend may ask for */
+	SMALL = 512,
+	PATIENCE_S = 5
+};
+
+/* A place for one small job: its input, and its output in two parts with guards around. */
+struct bench {
+	haw_job job;
+	uint8_t in[SMALL];
+	uint8_t out[SMALL + FRONT_MAX + 3 * GUARD];
+	size_t front, split, total; /* where the output starts, how much is in its first part, and in all */
+};
+
+/* Wait a little for S to finish something. */
+static void wait_for(haw_sealer *s)
+{
+	struct pollfd fd = { .fd = s->ops->fd(s), .events = POLLIN };
+
+	if (fd.fd >= 0)
+		(void)poll(&fd, 1, 10);
+	else
+		sched_yield();
+}
+
+/* Put N jobs through S; false if it fails or does not finish in time. */
+static bool run(haw_sealer *s, haw_job *const *jobs, size_t n)
+{
+	struct timespec start, now;
+	size_t taken = 0, done = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		haw_job *finished[HAW_BATCH_MAX];
+		int result = taken < n ? s->ops->submit(s, jobs + taken, n - taken) : 0;
+
+		if (result < 0)
+			return false;
+		taken += (size_t)result;
+		result = s->ops->poll(s, finished, HAW_BATCH_MAX);
+		if (result < 0)
+			return false;
+		done += (size_t)result;
+		if (done >= n)
+			return done == n;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - start.tv_sec > PATIENCE_S)
+			return false;
+		if (result == 0)
+			wait_for(s);
+	}
+}
+
+static void set_numbers(haw_job *job, uint32_t length)
+{
+	job->length = length;
+	job->seq = HAW_KNOWN_SEQ;
+	job->number = HAW_KNOWN_NUMBER;
+	job->block = HAW_KNOWN_BLOCK;
+	job->status = HAW_EAGAIN;
+}
+
+/* Lay out the output of B: TOTAL bytes behind what S needs in front of them. */
+static void place_output(struct bench *b, const haw_sealer *s, size_t total)
+{
+	size_t alignment = s->traits.alignment ? s->traits.alignment : 1;
+	uintptr_t at = (uintptr_t)b->out + GUARD + s->traits.headroom;
+
+	at = (at + alignment - 1) / alignment * alignment;
+	b->front = (size_t)(at - (uintptr_t)b->out);
+	b->total = total;
+	/* One that wants aligned outputs gets one; the others meet a cut inside a block. */
+	b->split = alignment > 1 ? total : 21;
+	memset(b->out, GUARD_BYTE, sizeof(b->out));
+	b->job.out[0] = (haw_mut_span){ b->out + b->front, b->split };
+	b->job.out[1] = (haw_mut_span){ b->out + b->front + b->split + GUARD, total - b->split };
+	b->job.out_count = 2;
+}
+
+static void place_input(struct bench *b, size_t total)
+{
+	b->job.in[0] = (haw_span){ b->in, 9 };
+	b->job.in[1] = (haw_span){ b->in + 9, total - 14 };
+	b->job.in[2] = (haw_span){ b->in + total - 5, 5 };
+	b->job.in_count = 3;
+}
+
+static bool all_guard(const uint8_t *p, size_t len)
+{
+	while (len > 0 && *p == GUARD_BYTE) {
+		p++;
+		len--;
+	}
+	return len == 0;
+}
+
+static bool guards_stand(const struct bench *b, size_t headroom)
+{
+	const uint8_t *second = b->out + b->front + b->split + GUARD;
+	const uint8_t *end = second + (b->total - b->split);
+
+	return all_guard(b->out, b->front - headroom) && all_guard(second - GUARD, GUARD) &&
+	       all_guard(end, (size_t)(b->out + sizeof(b->out) - end));
+}
+
+static bool output_is(const struct bench *b, const uint8_t *expected)
+{
+	const uint8_t *first = b->out + b->front;
+
+	return memcmp(first, expected, b->split) == 0 &&
+	       memcmp(first + b->split + GUARD, expected + b->split, b->total - b->split) == 0;
+}
+
+static const char *test_seal(haw_sealer *s, struct bench *b, const uint8_t *plain, const uint8_t *wire)
+{
+	const haw_suite *suite = s->suite;
+	uint32_t length = haw_known_length(suite);
+	haw_job *jobs[] = { &b->job };
+
+	memset(&b->job, 0, sizeof(b->job));
+	set_numbers(&b->job, length);
+	memcpy(b->in, plain, HAW_LENGTH_SIZE + length);
+	place_input(b, HAW_LENGTH_SIZE + length);
+	place_output(b, s, HAW_LENGTH_SIZE + length + suite->tag_size);
+	if (!run(s, jobs, 1) || b->job.status != 0)
+		return "its self-test failed: it could not seal a packet";
+	if (!guards_stand(b, s->traits.headroom))
+		return "its self-test failed: sealing wrote outside the packet";
+	if (!output_is(b, wire))
+		return "its self-test failed: it sealed a known packet wrongly";
+	return NULL;
+}
+
+/* One batch: a good packet, one for each kind of tampering, and a good one again. */
+static const char *test_open(haw_sealer *s, struct bench *benches, const uint8_t *plain, const uint8_t *wire)
+{
+	const haw_suite *suite = s->suite;
+	size_t packet = HAW_LENGTH_SIZE + haw_known_length(suite), total = packet + suite->tag_size;
+	const size_t tampered[] = { SIZE_MAX, 3, HAW_LENGTH_SIZE, packet - 1, packet, total - 1, SIZE_MAX };
+	enum { COUNT = sizeof(tampered) / sizeof(tampered[0]) };
+	haw_job *jobs[COUNT];
+
+	for (size_t i = 0; i < COUNT; i++) {
+		struct bench *b = &benches[i];
+
+		memset(&b->job, 0, sizeof(b->job));
+		set_numbers(&b->job, haw_known_length(suite));
+		memcpy(b->in, wire, total);
+		if (tampered[i] != SIZE_MAX)
+			b->in[tampered[i]] ^= 0x80;
+		place_input(b, total);
+		place_output(b, s, packet);
+		jobs[i] = &b->job;
+	}
+	if (!run(s, jobs, COUNT))
+		return "its self-test failed: it could not open packets";
+	for (size_t i = 0; i < COUNT; i++) {
+		if (!guards_stand(&benches[i], s->traits.headroom))
+			return "its self-test failed: opening wrote outside the packet";
+		if (tampered[i] != SIZE_MAX && benches[i].job.status != HAW_EINTEGRITY)
+			return "its self-test failed: it accepts packets that were altered";
+		if (tampered[i] == SIZE_MAX && (benches[i].job.status != 0 || !output_is(&benches[i], plain)))
+			return "its self-test failed: it opened a known packet wrongly";
+	}
+	return NULL;
+}
+
+static const char *test_length(haw_sealer *opener, const uint8_t *wire)
+{
+	uint32_t length = 0;
+
+	if (opener->ops->open_length(opener, HAW_KNOWN_SEQ, HAW_KNOWN_NUMBER, HAW_KNOWN_BLOCK, wire, &length) < 0 ||
+	    length != haw_known_length(opener->suite))
+		return "its self-test failed: it read the length of a known packet wrongly";
+	return NULL;
+}
+
+static const char *test_small(haw_sealer *sealer, haw_sealer *opener, const uint8_t *wire)
+{
+	uint8_t plain[SMALL];
+	struct bench *benches = malloc(7 * sizeof(*benches));
+	const char *why;
+
+	if (!benches)
+		return "no memory for its self-test";
+	haw_known_plaintext(plain, haw_known_length(sealer->suite));
+	why = test_seal(sealer, benches, plain, wire);
+	if (!why)
+		why = test_length(opener, wire);
+	if (!why)
+		why = test_open(opener, benches, plain, wire);
+	free(benches);
+	return why;
+}
+
+/* ---- The largest packet ---- */
+
+/* Two areas of a largest packet with its tag and what a backend may want around it. */
+struct large {
+	uint8_t *plain, *wire;	/* aligned, with room for headroom in front and a guard behind */
+	uint32_t length;
+};
+
+static bool seal_large(haw_sealer *s, const struct large *l, uint8_t *out)
+{
+	size_t packet = HAW_LENGTH_SIZE + (size_t)l->length;
+	haw_job job = { .out_count = 1, .in_count = 3 };
+	haw_job *jobs[] = { &job };
+
+	set_numbers(&job, l->length);
+	/* The shape of bulk data: a header, the payload at an odd address, padding. */
+	job.in[0] = (haw_span){ l->plain, 14 };
+	job.in[1] = (haw_span){ l->plain + 14, packet - 14 - 5 };
+	job.in[2] = (haw_span){ l->plain + packet - 5, 5 };
+	job.out[0] = (haw_mut_span){ out, packet + s->suite->tag_size };
+	return run(s, jobs, 1) && job.status == 0;
+}
+
+static bool open_large(haw_sealer *s, const struct large *l)
+{
+	size_t packet = HAW_LENGTH_SIZE + (size_t)l->length;
+	haw_job job = { .out_count = 1, .in_count = 1 };
+	haw_job *jobs[] = { &job };
+
+	set_numbers(&job, l->length);
+	job.in[0] = (haw_span){ l->wire, packet + s->suite->tag_size };
+	job.out[0] = (haw_mut_span){ l->wire, packet };
+	return run(s, jobs, 1) && job.status == 0 && haw_fetch_be32(l->wire) == l->length &&
+	       l->wire[4] == 0xa5 && memcmp(l->wire + 4, l->wire + 5, l->length - 1) == 0;
+}
+
+/* The same packet sealed in place by openssl must be the same bytes. */
+static const char *compare_large(const struct large *l, const haw_suite *suite)
+{
+	size_t total = HAW_LENGTH_SIZE + (size_t)l->length + suite->tag_size;
+	haw_keys keys;
+	haw_sealer *s;
+	bool sealed;
+
+	haw_known_keys(&keys);
+	s = haw_backend_openssl.new_sealer(suite, &keys, NULL);
+	if (!s)
+		return NULL; /* nothing to compare with: OpenSSL is configured without the suite */
+	sealed = seal_large(s, l, l->plain);
+	s->ops->free(s);
+	return sealed && memcmp(l->plain, l->wire, total) == 0
+		       ? NULL
+		       : "its self-test failed: it seals the largest packet otherwise than OpenSSL";
+}
+
+static const char *test_large_in(struct large *l, haw_sealer *sealer, haw_sealer *opener, bool compare)
+{
+	size_t total = HAW_LENGTH_SIZE + (size_t)l->length + sealer->suite->tag_size;
+	const char *why = NULL;
+
+	haw_store_be32(l->plain, l->length);
+	memset(l->plain + HAW_LENGTH_SIZE, 0xa5, l->length);
+	memset(l->wire + total, GUARD_BYTE, GUARD);
+	if (!seal_large(sealer, l, l->wire))
+		return "its self-test failed: it could not seal the largest packet";
+	if (compare)
+		why = compare_large(l, sealer->suite);
+	if (!why && !open_large(opener, l))
+		why = "its self-test failed: it could not open the largest packet";
+	if (!why && !all_guard(l->wire + total, GUARD))
+		why = "its self-test failed: it wrote behind the largest packet";
+	return why;
+}
+
+static const char *test_large(haw_sealer *sealer, haw_sealer *opener, bool compare)
+{
+	const haw_suite *suite = sealer->suite;
+	uint32_t limit = sealer->traits.max_length ? sealer->traits.max_length : HAW_PACKET_LENGTH_MAX;
+	size_t size = FRONT_MAX + HAW_LENGTH_SIZE + HAW_PACKET_LENGTH_MAX + HAW_TAG_MAX + GUARD;
+	struct large l;
+	const char *why;
+	uint8_t *memory;
+
+	if (opener->traits.max_length && opener->traits.max_length < limit)
+		limit = opener->traits.max_length;
+	l.length = limit < HAW_PACKET_LENGTH_MAX ? limit : HAW_PACKET_LENGTH_MAX;
+	if (suite->length_mode == HAW_LENGTH_FIRST_BLOCK)
+		l.length = (l.length + HAW_LENGTH_SIZE) / suite->block_size * suite->block_size - HAW_LENGTH_SIZE;
+	else
+		l.length = l.length / suite->block_size * suite->block_size;
+	size = (size + 63) / 64 * 64;
+	memory = aligned_alloc(64, 2 * size);
+	if (!memory)
+		return "no memory for its self-test";
+	l.plain = memory + FRONT_MAX;
+	l.wire = memory + size + FRONT_MAX;
+	why = test_large_in(&l, sealer, opener, compare);
+	free(memory);
+	return why;
+}
+
+/* ---- All of it ---- */
+
+static bool parse_hex(const char *text, uint8_t *out, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < 2 * len; i++) {
+		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+
+		if (!digit)
+			return false;
+		out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit - digits));
+	}
+	return text[2 * len] == '\0';
+}
+
+static bool known_wire(const haw_suite *suite, uint8_t *wire)
+{
+	size_t total = HAW_LENGTH_SIZE + haw_known_length(suite) + suite->tag_size;
+
+	for (size_t i = 0; i < haw_known_packet_count; i++)
+		if (strcmp(haw_known_packets[i].suite, suite->name) == 0)
+			return parse_hex(haw_known_packets[i].wire, wire, total);
+	return false;
+}
+
+const char *haw_selftest_run(const haw_backend *backend, const haw_suite *suite)
+{
+	uint8_t wire[SMALL];
+	haw_keys keys;
+	haw_sealer *sealer, *opener;
+	const char *why = "its self-test failed: it could not take keys";
+
+	if (!known_wire(suite, wire))
+		return "this library has no self-test for the suite";
+	haw_known_keys(&keys);
+	sealer = backend->new_sealer(suite, &keys, NULL);
+	opener = backend->new_opener(suite, &keys, NULL);
+	if (!sealer || !opener)
+		goto out;
+	why = "it asks for more room around packets than this library gives";
+	if (sealer->traits.headroom + sealer->traits.alignment > FRONT_MAX ||
+	    opener->traits.headroom + opener->traits.alignment > FRONT_MAX)
+		goto out;
+	why = test_small(sealer, opener, wire);
+	if (!why)
+		why = test_large(sealer, opener, backend != &haw_backend_openssl);
+out:
+	if (sealer)
+		sealer->ops->free(sealer);
+	if (opener)
+		opener->ops->free(opener);
+	return why;
+}

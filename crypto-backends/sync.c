@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto-backends/sync.h"
+
+void haw_sync_init(struct haw_sync *s, const haw_sealer_ops *ops, const haw_suite *suite, bool opens,
+		   int (*run)(struct haw_sync *s, haw_job *job))
+{
+	s->base.ops = ops;
+	s->base.suite = suite;
+	s->base.traits.size = sizeof(s->base.traits);
+	s->base.traits.completion = HAW_COMPLETES_IN_SUBMIT;
+	s->first = s->last = NULL;
+	s->run = run;
+	s->opens = opens;
+}
+
+bool haw_job_fits(const haw_suite *suite, const haw_job *job, bool opens)
+{
+	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE, in = 0, out = 0;
+	size_t blocks = suite->length_mode == HAW_LENGTH_FIRST_BLOCK ? packet : job->length;
+
+	if (job->length == 0 || job->length > HAW_PACKET_LENGTH_MAX || blocks % suite->block_size != 0)
+		return false;
+	if (job->in_count > HAW_JOB_SPANS || job->out_count > HAW_JOB_SPANS)
+		return false;
+	/* No sum can wrap: a span that is too long ends the matter before it is added. */
+	for (unsigned i = 0; i < job->in_count; i++) {
+		if (job->in[i].len > packet + HAW_TAG_MAX)
+			return false;
+		in += job->in[i].len;
+	}
+	for (unsigned i = 0; i < job->out_count; i++) {
+		if (job->out[i].len > packet + HAW_TAG_MAX)
+			return false;
+		out += job->out[i].len;
+	}
+	return in == packet + (opens ? suite->tag_size : 0) && out == packet + (opens ? 0 : suite->tag_size);
+}
+
+int haw_sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n)
+{
+	struct haw_sync *s = (struct haw_sync *)sealer;
+
+	for (size_t i = 0; i < n; i++) {
+		haw_job *job = jobs[i];
+
+		job->status = haw_job_fits(sealer->suite, job, s->opens) ? s->run(s, job) : HAW_EINVAL;
+		job->backend = NULL;
+		if (s->first)
+			s->last->backend = job;
+		else
+			s->first = job;
+		s->last = job;
+	}
+	return (int)n;
+}
+
+int haw_sync_poll(haw_sealer *sealer, haw_job **done, size_t max)
+{
+	struct haw_sync *s = (struct haw_sync *)sealer;
+	size_t n = 0;
+
+	while (n < max && s->first) {
+		haw_job *job = s->first;
+
+		s->first = job->backend;
+		job->backend = NULL;
+		done[n++] = job;
+	}
+	return (int)n;
+}
+
+int haw_sync_fd(haw_sealer *sealer)
+{
+	return -1;
+}

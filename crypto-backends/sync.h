@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What backends that finish inside submit share: the queue of finished jobs, and the check
+ * that a job is one that can be worked on.
+ */
+#ifndef HAW_CRYPTO_SYNC_H
+#define HAW_CRYPTO_SYNC_H
+
+#include <hawser/backend.h>
+
+/* First member of the sealers and openers of such backends. */
+struct haw_sync {
+	haw_sealer base;
+	haw_job *first, *last; /* finished, linked by job->backend */
+	/* Seal or open one job that has passed haw_job_fits. Returns its status. */
+	int (*run)(struct haw_sync *s, haw_job *job);
+	bool opens;
+};
+
+void haw_sync_init(struct haw_sync *s, const haw_sealer_ops *ops, const haw_suite *suite, bool opens,
+		   int (*run)(struct haw_sync *s, haw_job *job));
+int haw_sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n);
+int haw_sync_poll(haw_sealer *sealer, haw_job **done, size_t max);
+int haw_sync_fd(haw_sealer *sealer);
+
+/* True if the length of JOB is one that SUITE can have (RFC 4253 §6: the encrypted part is whole
+ * blocks) and its spans together are as long as the length says. */
+bool haw_job_fits(const haw_suite *suite, const haw_job *job, bool opens);
+
+#endif
