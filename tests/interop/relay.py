@@ -14,11 +14,13 @@ class Relay:
 
     cut: (direction, bytes): when so many bytes of that direction have been forwarded, both sides are
         reset and no further connection is accepted, so that a client that tries again fails.
+    stall: (direction, bytes): from there on nothing is forwarded in either direction, but both
+        connections stay open, as behind a router that lost them.
     rate: bytes per second and direction, roughly; None for no limit.
     """
 
-    def __init__(self, server_port, *, cut=None, rate=None):
-        self.server_port, self.cut, self.rate = server_port, cut, rate
+    def __init__(self, server_port, *, cut=None, stall=None, rate=None):
+        self.server_port, self.cut, self.stall, self.rate = server_port, cut, stall, rate
         self.forwarded = {UP: 0, DOWN: 0}
         self.connections = 0
         self.listener = socket.create_server(('127.0.0.1', 0))
@@ -66,6 +68,9 @@ class Relay:
     def copy(self, source, target, direction):
         """Forward once: True, False at the end of this direction, None when it is time to cut."""
         limit = 65536 if not self.rate else max(512, int(self.rate * 0.02))
+        if self.stall and self.forwarded[self.stall[0]] >= self.stall[1]:
+            time.sleep(0.05)
+            return True
         data = source.recv(limit)
         if not data:
             target.shutdown(socket.SHUT_WR)

@@ -64,7 +64,7 @@ class Sshd:
     """A running server; use as a context manager, or call stop()."""
 
     def __init__(self, directory, keys, *, kinds=None, options=(), authorized=None, log_level='VERBOSE',
-                 wrapper=(), sftp_options=''):
+                 wrapper=(), sftp_options='', subsystem=None):
         os.makedirs(directory, mode=0o700, exist_ok=True)
         self.directory = directory
         self.keys = keys
@@ -79,12 +79,13 @@ class Sshd:
                 file.write(public_key(key) + '\n')
         self.port = free_port()
         self.config = os.path.join(directory, 'sshd_config')
-        self.write_config(options, log_level, sftp_options)
+        self.write_config(options, log_level,
+                          subsystem or f'{SFTP_SERVER} -d {self.home} {sftp_options}')
         self.wrapper = list(wrapper)
         self.child = None
         self.start()
 
-    def write_config(self, options, log_level, sftp_options):
+    def write_config(self, options, log_level, subsystem):
         # sshd takes the first value of a keyword, so the caller's options stand in front.
         lines = list(options) + [
             f'Port {self.port}',
@@ -101,7 +102,7 @@ class Sshd:
             'PrintLastLog no',
             'MaxStartups 200',
             f'LogLevel {log_level}',
-            f'Subsystem sftp {SFTP_SERVER} -d {self.home} {sftp_options}',
+            f'Subsystem sftp {subsystem}',
         ]
         lines += [f'HostKey {self.keys.host[kind]}' for kind in self.kinds]
         with open(self.config, 'w') as file:

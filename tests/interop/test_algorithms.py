@@ -8,7 +8,7 @@ The server's log says which algorithms a connection really used.
 import re
 import subprocess
 
-from suite import ENGINES, check, ended, main, same, says, succeeded
+from suite import ENGINES, Skip, check, ended, main, says, succeeded
 from trees import random_file
 
 AEAD = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com']
@@ -125,6 +125,29 @@ def rekey_under_load(world, cipher, mac, engine, servers={}):
         check(count >= 15, f'only {count} rekeyings')
 
 
+def rekey_from_our_side(world):
+    """RekeyLimit in our configuration, and both sides at once."""
+    up, there = world.path(b'up'), world.path(b'there')
+    random_file(up, 24 << 20)
+    for server in (world.server, world.new_server(log_level='DEBUG1', options=['RekeyLimit 1M'])):
+        client = world.new_client(server)
+        offset = server.log_size()
+        succeeded(client.cp('-o', 'RekeyLimit=1M', up, client.remote(there)))
+        same_bytes(up, there)
+        count = len(re.findall(r'set_newkeys: rekeying in', server.log_text(offset)))
+        check(count >= 15, f'only {count} rekeyings')
+
+
+def strict_exchange(world):
+    """Strict key exchange is on wherever the server has it."""
+    offset = world.server.log_size()
+    round_trip(world, [], size=1000)
+    text = world.server.log_text(offset)
+    if 'strict' not in text:
+        raise Skip('this OpenSSH does not log strict key exchange')
+    check('will use strict KEX ordering' in text, 'strict key exchange is off')
+
+
 def backends_listed(world):
     result = world.client.run('ciphers')
     succeeded(result)
@@ -179,7 +202,7 @@ def tests():
                         ('aes128-ctr', 'hmac-sha1')):
         for engine in ENGINES:
             yield f'rekey {cipher} {mac or ""} {engine}', rekey_under_load, (cipher, mac, engine)
-    yield from [backends_listed, backend_override, engine_reported]
+    yield from [rekey_from_our_side, strict_exchange, backends_listed, backend_override, engine_reported]
 
 
 if __name__ == '__main__':

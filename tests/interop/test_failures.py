@@ -247,6 +247,20 @@ def killed_tree_resumed(world):
     check(os.listdir(parent) == [b'tree'], f'left over: {os.listdir(parent)}')
 
 
+def silent_network(world):
+    """ServerAliveInterval notices a connection that no longer carries anything."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 20 << 20)
+    for up in (True, False):
+        with Relay(world.server.port, stall=(UP if up else DOWN, 5 << 20)) as relay:
+            client = world.new_client(world.server, relay.port)
+            operands = (source, client.remote(target)) if up else (client.remote(source), target)
+            result = client.cp('-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=2', *operands, timeout=30)
+            ended(result, 255)
+            check(2 <= result.seconds < 12, f'noticed after {result.seconds:.1f} s')
+        check(not os.path.exists(target), 'a part stands under the final name')
+
+
 def source_vanishes(world):
     """Sources that go while the copy runs are status 3, and say so."""
     source, target = world.path(b'tree'), world.path(b'tree')
@@ -332,7 +346,7 @@ def server_without_extensions(world):
 def tests():
     yield 'disk full remote', disk_full, (True,)
     yield 'disk full local', disk_full, (False,)
-    yield from [disk_full_replacing, full_device, file_too_large, one_of_many_denied, source_vanishes,
+    yield from [disk_full_replacing, full_device, file_too_large, one_of_many_denied, silent_network, source_vanishes,
                 links_out_of_the_destination, no_subsystem, read_only_server, server_without_extensions,
                 killed_tree_resumed]
     for up in (True, False):

@@ -222,6 +222,23 @@ def users_and_urls(world):
         arrived(source, back)
 
 
+def names_and_families(world):
+    """A name is resolved, each of its addresses is tried, and -4 and -6 hold to one family."""
+    client = world.new_client(world.server)
+    known = world.server.known_hosts()
+    client.write('known_hosts', known + known.replace('[127.0.0.1]', '[localhost]'))
+    source = source_file(world)
+    for options in ([], ['-4']):
+        target = world.path(b'f')
+        succeeded(client.cp(*options, source, b'localhost:' + target))
+        arrived(source, target)
+    result = client.cp('-6', source, b'localhost:' + world.path(b'f'), timeout=30)
+    ended(result, 255)
+    says(result, 'localhost')
+    result = client.cp('-6', source, b'127.0.0.1:' + world.path(b'f'), timeout=30)
+    ended(result, 255)
+
+
 def local_colon_names(world):
     """A slash before the colon makes a name local, as scp has it."""
     source = source_file(world)
@@ -375,7 +392,7 @@ def tests():
             directory_to_new_name, directory_into_directory, directory_without_r, directory_onto_file,
             file_where_directory_is_needed_inside, file_onto_directory_inside, several_sources,
             several_sources_need_a_directory, missing_source, relative_remote_names, users_and_urls,
-            local_colon_names, wrong_use, help_and_version, unsafe_configuration, configured_host,
+            names_and_families, local_colon_names, wrong_use, help_and_version, unsafe_configuration, configured_host,
             identity_option, quiet_and_piped, progress_on_terminal, peer_text_is_escaped, json_summary,
             json_failure, json_without_connection]
 
