@@ -79,15 +79,13 @@ int haw_stream_send(struct haw_stream *stream, struct haw_send *op)
 {
 	int rc;
 
+	/* OP may be the one that is pending. */
+	if (stream->send || op->count > HAW_SEND_SPANS)
+		return HAW_EINVAL;
 	op->at = 0;
 	op->offset = 0;
 	op->sys_errno = 0;
-	if (stream->send || op->count > HAW_SEND_SPANS)
-		rc = HAW_EINVAL;
-	else if (haw_send_next(op).len == 0)
-		rc = 1;
-	else
-		rc = stream->ops->send(stream, op);
+	rc = haw_send_next(op).len == 0 ? 1 : stream->ops->send(stream, op);
 	op->result = rc < 0 ? rc : 0;
 	if (rc == 0)
 		stream->send = op;
@@ -98,8 +96,10 @@ int haw_stream_receive(struct haw_stream *stream, struct haw_receive *op)
 {
 	int rc;
 
+	if (stream->receive || op->len == 0)
+		return HAW_EINVAL;
 	op->sys_errno = 0;
-	rc = stream->receive || op->len == 0 ? HAW_EINVAL : stream->ops->receive(stream, op);
+	rc = stream->ops->receive(stream, op);
 	if (rc < 0)
 		op->result = rc;
 	if (rc == 0)
