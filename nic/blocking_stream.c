@@ -284,6 +284,7 @@ static void blocking_close(struct haw_stream *stream)
 	pthread_cond_signal(&b->reading.work);
 	pthread_cond_signal(&b->writing.work);
 	pthread_mutex_unlock(&b->lock);
+	haw_stream_call_cancel(&b->call);
 	if (b->callbacks.interrupt && (b->reading.started || b->writing.started))
 		b->callbacks.interrupt(b->callbacks.user);
 }

@@ -174,7 +174,11 @@ struct haw_mailbox *haw_io_mailbox(struct haw_io *io)
 
 void haw_io_post(struct haw_io *io, struct haw_post *post)
 {
-	haw_mailbox_post(io->mailbox, post);
+	struct haw_mailbox *mailbox = haw_mailbox_hold(io->mailbox);
+
+	/* What is posted may make the loop's thread free the loop before posting has returned. */
+	haw_mailbox_post(mailbox, post);
+	haw_mailbox_release(mailbox);
 }
 
 void haw_io_wake(struct haw_io *io)

@@ -63,6 +63,8 @@ struct haw_mailbox *haw_mailbox_hold(struct haw_mailbox *mailbox);
 void haw_mailbox_release(struct haw_mailbox *mailbox);
 /* Post; false if the loop is gone (POST is the caller's then). Any thread. */
 bool haw_mailbox_post(struct haw_mailbox *mailbox, struct haw_post *post);
+/* Take a post back; false if it is not there (any more). */
+bool haw_mailbox_unpost(struct haw_mailbox *mailbox, const struct haw_post *post);
 
 /* ---- Engines ---- */
 

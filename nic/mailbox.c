@@ -75,6 +75,24 @@ bool haw_mailbox_post(struct haw_mailbox *mailbox, struct haw_post *post)
 	return taken;
 }
 
+bool haw_mailbox_unpost(struct haw_mailbox *mailbox, const struct haw_post *post)
+{
+	struct haw_post **at;
+	bool found;
+
+	pthread_mutex_lock(&mailbox->lock);
+	for (at = &mailbox->first; *at && *at != post;)
+		at = &(*at)->next;
+	found = *at;
+	if (found) {
+		*at = post->next;
+		if (!*at)
+			mailbox->last = at;
+	}
+	pthread_mutex_unlock(&mailbox->lock);
+	return found;
+}
+
 struct haw_post *haw_mailbox_take(struct haw_mailbox *mailbox)
 {
 	struct haw_post *posts;

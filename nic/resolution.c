@@ -65,10 +65,14 @@ int haw_resolution_add(haw_resolution *r, const struct sockaddr *address, sockle
 
 void haw_resolution_end(haw_resolution *r, const char *reason)
 {
+	struct haw_mailbox *mailbox = haw_mailbox_hold(r->mailbox);
+
+	/* The loop may free R, and end, before posting has returned. */
 	if (reason)
 		haw_escape(r->reason, sizeof(r->reason), reason, strlen(reason));
-	if (!haw_mailbox_post(r->mailbox, &r->post))
+	if (!haw_mailbox_post(mailbox, &r->post))
 		haw_resolution_drop(r);
+	haw_mailbox_release(mailbox);
 }
 
 int haw_resolution_lookup(struct haw_resolution *r, const char *host, int family, int flags)

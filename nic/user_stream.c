@@ -58,6 +58,15 @@ void haw_stream_call_post(struct haw_stream_call *call)
 		haw_stream_release(call->stream);
 }
 
+void haw_stream_call_cancel(struct haw_stream_call *call)
+{
+	struct haw_mailbox *mailbox = atomic_load(&call->mailbox);
+
+	/* Whoever closes holds the stream as well, so this is never the last hold. */
+	if (mailbox && haw_mailbox_unpost(mailbox, &call->post))
+		haw_stream_release(call->stream);
+}
+
 void haw_stream_call_free(struct haw_stream_call *call)
 {
 	haw_mailbox_release(atomic_load(&call->mailbox));
@@ -166,6 +175,7 @@ static void user_close(struct haw_stream *stream)
 {
 	struct user_stream *u = of(stream);
 
+	haw_stream_call_cancel(&u->call);
 	if (u->callbacks.close)
 		u->callbacks.close(u->callbacks.user);
 }

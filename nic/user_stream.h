@@ -20,6 +20,8 @@ void haw_stream_call_init(struct haw_stream_call *call, struct haw_stream *strea
 /* The stream has been bound. Calls made before are forgotten: the first operations try anyway. */
 void haw_stream_call_bind(struct haw_stream_call *call, struct haw_io *io);
 void haw_stream_call_post(struct haw_stream_call *call);
+/* The stream is closed: a call that waits must not keep its memory until the loop runs again. */
+void haw_stream_call_cancel(struct haw_stream_call *call);
 /* When the last holder of the stream is gone. */
 void haw_stream_call_free(struct haw_stream_call *call);
 

@@ -138,7 +138,7 @@ static void short_waits(void)
 		CHECK(nic_now() - start >= 300000);
 		took = nic_now() - start < took ? nic_now() - start : took;
 	}
-	CHECK_MSG(took < 900000, "took %llu ns", (unsigned long long)took);
+	CHECK_MSG(took < 900000 || nic_under_valgrind(), "took %llu ns", (unsigned long long)took);
 	start = nic_now();
 	CHECK(haw_io_run(io, 5 * MS, NULL) == 0);
 	CHECK(nic_now() - start >= 5 * MS);

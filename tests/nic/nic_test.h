@@ -28,6 +28,8 @@ void nic_for(struct haw_io *io, int ms);
 bool nic_tcp_pair(int fds[2]);
 bool nic_local_pair(int fds[2]);
 uint64_t nic_now(void);
+/* Slow, and with descriptor limits of its own. */
+bool nic_under_valgrind(void);
 
 /* Callbacks that note that they were called: user points to one. */
 struct nic_note {

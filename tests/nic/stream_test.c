@@ -145,10 +145,9 @@ static void echo(int fds[2], uint64_t bytes)
 		free(ends[i].buffer);
 }
 
-/* HAWSER_TEST_QUICK keeps runs under valgrind short. */
 static uint64_t echo_bytes(void)
 {
-	return getenv("HAWSER_TEST_QUICK") ? 4 << 20 : 256 << 20;
+	return nic_under_valgrind() ? 4 << 20 : 256 << 20;
 }
 
 static void echo_tcp(void)
