@@ -122,7 +122,8 @@ struct haw_packetizer_ops {
 	int (*fd)(struct haw_packetizer *p, enum haw_direction direction);
 	bool (*busy)(struct haw_packetizer *p);
 
-	void (*count)(const struct haw_packetizer *p, enum haw_direction direction, struct haw_packet_count *count);
+	void (*count)(const struct haw_packetizer *p, enum haw_direction direction,
+		      struct haw_packet_count *count);
 	/* True once a soft limit of the suite in either direction asks for a rekey. */
 	bool (*wants_rekey)(const struct haw_packetizer *p);
 	/* Lower the soft limit of both directions to BYTES under one key; 0: the suite's alone. */
@@ -133,6 +134,7 @@ struct haw_packetizer_ops {
 };
 
 /* The packetizer of this library. SELECTOR may be NULL and is borrowed, POOL is borrowed. */
-struct haw_packetizer *haw_packetizer_new(const haw_selector *selector, struct haw_wire_pool *pool, haw_error *err);
+struct haw_packetizer *haw_packetizer_new(const haw_selector *selector, struct haw_wire_pool *pool,
+					  haw_error *err);
 
 #endif
