@@ -19,11 +19,15 @@ struct haw_slot {
 	uint32_t wire;	  /* bytes on the wire */
 	bool done;
 	bool is_bulk;	  /* outgoing: the source is told when it is sealed */
-	uint8_t header_gap[3];
+	uint8_t header_gap[5];
 	uint8_t header[HAW_LENGTH_SIZE + 1];
 	struct haw_bulk bulk;
 	uint8_t padding[HAW_SLOT_PADDING];
 };
+
+_Static_assert(offsetof(struct haw_slot, header) + HAW_LENGTH_SIZE + 1 == offsetof(struct haw_slot, bulk),
+	       "header and message head must lie together");
+_Static_assert(offsetof(struct haw_bulk, head) == 0, "header and message head must lie together");
 
 struct haw_slots {
 	struct haw_slots *next;

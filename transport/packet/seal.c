@@ -9,7 +9,7 @@
 #include "transport/packet/padding.h"
 #include "transport/packet/state.h"
 
-/* What fill_buffer found. */
+/* What came of adding to the buffer; or a negative code. */
 enum fill_result {
 	FILL_END,  /* nothing more to add, or no room: the buffer is complete */
 	FILL_WAIT, /* an engine must finish something first */
@@ -341,24 +341,33 @@ static size_t batch_of(const struct haw_keyed *keys)
 	return batch > 0 && batch < HAW_BATCH_MAX ? batch : HAW_BATCH_MAX;
 }
 
+/* Add until there is nothing more, no room, or the engine must finish something first. */
+static int add_all(struct haw_packet_state *p, haw_error *err)
+{
+	struct haw_outgoing *o = &p->out;
+	int rc = FILL_ADDED;
+
+	while (rc == FILL_ADDED) {
+		rc = add_next(p, err);
+		if (rc == FILL_ADDED && o->jobs.count - o->jobs.taken >= batch_of(&o->keys) && settle(p) < 0)
+			return o->failed;
+	}
+	return rc;
+}
+
 /* Lay out and seal as much as one wire buffer holds. */
 static int fill_buffer(struct haw_packet_state *p, haw_error *err)
 {
 	struct haw_outgoing *o = &p->out;
-	int rc = FILL_ADDED, settled;
+	int rc, settled;
 
-	while (rc == FILL_ADDED) {
-		rc = add_next(p, err);
-		if (rc == FILL_ADDED && o->jobs.count - o->jobs.taken >= batch_of(&o->keys)) {
-			settled = settle(p);
-			if (settled < 0)
-				return settled;
-		}
-	}
-	/* What is there is sealed and sent even where no memory was found for more. */
-	settled = o->failed ? o->failed : settle(p);
-	if (settled < 0)
-		return settled;
+	do {
+		rc = add_all(p, err);
+		/* What is there is sealed and sent even where no memory was found for more. */
+		settled = o->failed ? o->failed : settle(p);
+		if (settled < 0)
+			return settled;
+	} while (rc == FILL_WAIT && settled > 0);
 	if (o->fill > o->sent)
 		o->closed = rc != FILL_WAIT;
 	return rc < 0 && o->fill == o->sent ? rc : 0;

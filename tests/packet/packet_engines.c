@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Engines that finish late and out of order, take few jobs at a time, fail, or read twice.
+ */
+#include "pair.h"
+
+#include "late_engine.h"
+
+static const haw_suite *suite;
+
+static haw_sealer *sealer(unsigned seed)
+{
+	return haw_selector_sealer(NULL, suite, test_keys(suite, seed), NULL, NULL);
+}
+
+static haw_sealer *opener(unsigned seed)
+{
+	return haw_selector_opener(NULL, suite, test_keys(suite, seed), NULL, NULL);
+}
+
+struct source {
+	struct haw_packetizer *p;
+	uint8_t *memory; /* one piece for each packet, wiped as soon as it is free */
+	size_t size;
+	uint32_t given, sealed, count;
+	bool wrong_order, single_span;
+};
+
+static bool source_next(void *user, struct haw_bulk *bulk)
+{
+	struct source *s = user;
+	uint8_t *at = s->memory + s->given * s->size;
+
+	if (s->given == s->count)
+		return false;
+	message_fill(at, s->size, s->given, TEST_DATA);
+	bulk->head_len = 9;
+	memcpy(bulk->head, at, 9);
+	bulk->span_count = 2;
+	bulk->spans[0] = (haw_span){at + 9, 100};
+	bulk->spans[1] = (haw_span){at + 109, s->size - 109};
+	bulk->cookie = (void *)(uintptr_t)s->given++;
+	return true;
+}
+
+static void source_sealed(void *user, void *cookie)
+{
+	struct source *s = user;
+
+	if ((uintptr_t)cookie != s->sealed)
+		s->wrong_order = true;
+	memset(s->memory + s->sealed * s->size, 0xee, s->size);
+	s->sealed++;
+}
+
+/* Bulk and messages, with changes of keys between, through an engine that is late at both ends. */
+static void run_late(const struct late_options *options)
+{
+	enum { ROUNDS = 3, BULK = 40, SIZE = 20000 };
+	struct late_stats out[ROUNDS] = {0}, in[ROUNDS] = {0};
+	struct source s = {.size = SIZE, .count = 0};
+	struct haw_bulk_source source = {.next = source_next, .sealed = source_sealed, .user = &s};
+	struct haw_packet packet;
+	struct wire wire = {0};
+	struct receiver r;
+	struct pair pair;
+
+	s.memory = malloc(ROUNDS * BULK * SIZE);
+	pair_open(&pair);
+	pair.from->ops->set_source(pair.from, &source);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		CHECK(put_message(pair.from, 33, round, TEST_NEWKEYS));
+		CHECK(use_engine(pair.from, HAW_OUTGOING, suite,
+				 late_engine_new(sealer(round), options, &out[round]), NULL) == 0);
+		for (uint32_t i = 0; i < 150; i++)
+			CHECK(put_message(pair.from, 1 + i * 3, i, TEST_DATA + 1));
+		s.count += BULK;
+		CHECK(drain(pair.from, &wire));
+		CHECK(s.sealed == s.count && !s.wrong_order);
+		CHECK(!out[round].inputs_changed && out[round].submitted == 150 + BULK);
+		CHECK(out[round].finished == out[round].submitted);
+		CHECK(options->depth == 0 || out[round].most_in_flight <= options->depth);
+		CHECK(round == 0 || out[round - 1].freed);
+	}
+	receiver_open(&r, pair.to, &wire);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		uint32_t message = 0, bulk = round * BULK;
+
+		pair.to->ops->set_single(pair.to, true);
+		receiver_give(&r, 100000);
+		CHECK(receiver_next(&r, &packet) == 1 && message_is(packet.payload, 33, round, TEST_NEWKEYS));
+		CHECK(use_engine(pair.to, HAW_INCOMING, suite,
+				 late_engine_new(opener(round), options, &in[round]), NULL) == 0);
+		pair.to->ops->set_single(pair.to, false);
+		while (message < 150 || bulk < (round + 1) * BULK) {
+			int rc = receiver_next(&r, &packet);
+
+			CHECK_MSG(rc >= 0, "%s: %s", suite->name, r.err.message);
+			if (rc == 0) {
+				CHECK(r.given < r.len);
+				receiver_give(&r, 70001);
+			} else if (packet.payload.ptr[0] == TEST_DATA) {
+				CHECK(message == 150 && message_is(packet.payload, SIZE, bulk, TEST_DATA));
+				bulk++;
+			} else {
+				CHECK(message_is(packet.payload, 1 + message * 3, message, TEST_DATA + 1));
+				message++;
+			}
+			/* The next NEWKEYS is not opened ahead. */
+			if (message == 150 && bulk + 20 > (round + 1) * BULK)
+				pair.to->ops->set_single(pair.to, true);
+			if (rc == 1 && (message + bulk) % 3 == 0)
+				receiver_release(&r);
+		}
+		CHECK(!in[round].inputs_changed && in[round].finished == in[round].submitted);
+	}
+	CHECK(receiver_next(&r, &packet) == 0);
+	CHECK(!pair.from->ops->busy(pair.from) && !pair.to->ops->busy(pair.to));
+	CHECK(options->depth == 1 || (out[0].out_of_order > 0 && in[0].out_of_order > 0));
+	receiver_close(&r);
+	wire_free(&wire);
+	free(s.memory);
+	pair_close(&pair);
+	CHECK(out[ROUNDS - 1].freed && in[ROUNDS - 1].freed);
+}
+
+static void late_and_out_of_order(void)
+{
+	static const struct late_options options[] = {{.seed = 1},
+						      {.seed = 2, .depth = 1},
+						      {.seed = 3, .depth = 3, .batch = 2},
+						      {.seed = 4, .batch = 16}};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		run_late(&options[i]);
+}
+
+/* A connection that ends while its engines are at work. */
+static void freed_under_way(void)
+{
+	struct late_options options = {.seed = 5, .depth = 8};
+	struct late_stats out = {0}, in = {0};
+	struct haw_packet packet;
+	struct wire wire = {0};
+	struct receiver r;
+	struct pair pair;
+	haw_span span;
+
+	pair_open(&pair);
+	CHECK(pair_keys(&pair, suite, NULL, 1));
+	for (uint32_t i = 0; i < 20; i++)
+		CHECK(put_message(pair.from, 500, i, TEST_DATA));
+	CHECK(drain(pair.from, &wire));
+	pair_close(&pair);
+
+	pair_open(&pair);
+	CHECK(use_engine(pair.from, HAW_OUTGOING, suite, late_engine_new(sealer(1), &options, &out), NULL) ==
+	      0);
+	CHECK(use_engine(pair.to, HAW_INCOMING, suite, late_engine_new(opener(1), &options, &in), NULL) == 0);
+	for (uint32_t i = 0; i < 20; i++)
+		CHECK(put_message(pair.from, 500, i, TEST_DATA));
+	CHECK(pair.from->ops->output(pair.from, &span, 1, NULL) == 0 && pair.from->ops->busy(pair.from));
+	/* Keys that wait behind it belong to the packetizer already. */
+	CHECK(use_keys(pair.from, HAW_OUTGOING, suite, NULL, 2, NULL) == 0);
+	receiver_open(&r, pair.to, &wire);
+	receiver_give(&r, r.len);
+	CHECK(pair.to->ops->next(pair.to, &packet, NULL) >= 0 && pair.to->ops->busy(pair.to));
+	pair_close(&pair);
+	CHECK(out.freed && in.freed && out.finished < out.submitted && in.finished < in.submitted);
+	receiver_close(&r);
+	wire_free(&wire);
+}
+
+static void run_failing(const struct late_options *options)
+{
+	struct late_stats out = {0}, in = {0};
+	struct haw_packet packet;
+	struct wire wire = {0};
+	struct receiver r;
+	struct pair pair;
+	haw_span span;
+	haw_error err = {0};
+	uint32_t got = 0;
+	ptrdiff_t n = 0;
+	int rc;
+
+	pair_open(&pair);
+	CHECK(pair_keys(&pair, suite, NULL, 1));
+	for (uint32_t i = 0; i < 20; i++)
+		CHECK(put_message(pair.from, 500, i, TEST_DATA));
+	CHECK(drain(pair.from, &wire));
+	CHECK(use_engine(pair.to, HAW_INCOMING, suite, late_engine_new(opener(1), options, &in), NULL) == 0);
+	CHECK(use_engine(pair.from, HAW_OUTGOING, suite, late_engine_new(sealer(1), options, &out), NULL) ==
+	      0);
+
+	receiver_open(&r, pair.to, &wire);
+	receiver_give(&r, r.len);
+	while ((rc = receiver_next(&r, &packet)) == 1)
+		CHECK(message_is(packet.payload, 500, got, TEST_DATA) && ++got);
+	CHECK(rc == HAW_ECRYPTO && r.err.code == HAW_ECRYPTO && r.err.fault == HAW_FAULT_SYSTEM);
+	CHECK(options->die_at || got == options->fail_at - 1);
+
+	for (uint32_t i = 0; i < 20; i++)
+		CHECK(put_message(pair.from, 500, i, TEST_DATA));
+	while (n == 0)
+		n = pair.from->ops->output(pair.from, &span, 1, &err);
+	CHECK(n == HAW_ECRYPTO && err.code == HAW_ECRYPTO);
+	CHECK(pair.from->ops->put(pair.from, wire.data ? (haw_span){wire.data, 9} : (haw_span){0}, &err) ==
+	      HAW_ECRYPTO);
+	receiver_close(&r);
+	wire_free(&wire);
+	pair_close(&pair);
+}
+
+static void engine_failures(void)
+{
+	for (uint64_t at = 1; at <= 20; at += 3)
+		run_failing(&(struct late_options){.seed = (uint32_t)at, .depth = 5, .fail_at = at});
+	for (uint64_t at = 1; at <= 4; at++)
+		run_failing(&(struct late_options){.seed = (uint32_t)at, .depth = 2, .die_at = at});
+}
+
+/* ---- Suites that read twice ---- */
+
+static void change_source(void *user)
+{
+	struct source *s = user;
+
+	s->memory[500] ^= 0xff;
+	s->memory[s->size - 1] ^= 0xff;
+}
+
+/* Seal one packet of bulk whose source changes between the engine's two readings. */
+static int receive_changing(const haw_suite *as)
+{
+	struct source s = {.size = 8000, .count = 1, .memory = malloc(8000)};
+	struct haw_bulk_source source = {.next = source_next, .sealed = source_sealed, .user = &s};
+	struct late_options options = {.seed = 1, .second = sealer(1), .between = change_source, .user = &s};
+	struct late_stats stats = {0};
+	struct haw_packet packet;
+	struct wire wire = {0};
+	struct receiver r;
+	struct pair pair;
+	int rc;
+
+	pair_open(&pair);
+	pair.from->ops->set_source(pair.from, &source);
+	if (use_engine(pair.from, HAW_OUTGOING, as, late_engine_new(sealer(1), &options, &stats), NULL) < 0 ||
+	    use_keys(pair.to, HAW_INCOMING, suite, NULL, 1, NULL) < 0 || !drain(pair.from, &wire))
+		return HAW_EINVAL;
+	receiver_open(&r, pair.to, &wire);
+	receiver_give(&r, r.len);
+	rc = receiver_next(&r, &packet);
+	if (rc == 1 && !message_is(packet.payload, 8000, 0, TEST_DATA))
+		rc = HAW_ECHANGED;
+	receiver_close(&r);
+	wire_free(&wire);
+	free(s.memory);
+	pair_close(&pair);
+	return rc;
+}
+
+static void a_changing_source_is_read_from_a_copy(void)
+{
+	haw_suite careless = *suite;
+
+	CHECK(receive_changing(suite) == 1);
+	/* The same without the copy shows that the test would notice. */
+	careless.reads_twice = false;
+	CHECK(receive_changing(&careless) == HAW_EINTEGRITY);
+}
+
+int main(void)
+{
+	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
+		printf("suite %s\n", suite->name);
+		RUN(late_and_out_of_order);
+		RUN(freed_under_way);
+		RUN(engine_failures);
+		if (suite->reads_twice)
+			RUN(a_changing_source_is_read_from_a_copy);
+	}
+	return harness_end();
+}
