@@ -53,73 +53,100 @@ static void source_sealed(void *user, void *cookie)
 	s->sealed++;
 }
 
+enum { ROUNDS = 3, MESSAGES = 150, BULK = 40, SIZE = 20000 };
+
+/* Send NEWKEYS, then messages and bulk under keys of an engine that is late, ROUNDS times. */
+static void send_late(struct pair *pair, const struct late_options *options, struct late_stats *stats,
+		      struct wire *wire)
+{
+	struct source s = {.size = SIZE};
+	struct haw_bulk_source source = {.next = source_next, .sealed = source_sealed, .user = &s};
+
+	s.memory = malloc(ROUNDS * BULK * SIZE);
+	pair->from->ops->set_source(pair->from, &source);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		haw_sealer *engine = late_engine_new(sealer(round), options, &stats[round]);
+
+		CHECK(put_message(pair->from, 33, round, TEST_NEWKEYS));
+		CHECK(use_engine(pair->from, HAW_OUTGOING, suite, engine, NULL) == 0);
+		for (uint32_t i = 0; i < MESSAGES; i++)
+			CHECK(put_message(pair->from, 1 + i * 3, i, TEST_DATA + 1));
+		s.count += BULK;
+		CHECK(drain(pair->from, wire));
+		CHECK(s.sealed == s.count && !s.wrong_order);
+		CHECK(!stats[round].inputs_changed && stats[round].submitted == MESSAGES + BULK);
+		CHECK(stats[round].finished == stats[round].submitted);
+		CHECK(options->depth == 0 || stats[round].most_in_flight <= options->depth);
+		CHECK(round == 0 || stats[round - 1].freed);
+	}
+	pair->from->ops->set_source(pair->from, NULL);
+	free(s.memory);
+}
+
+/* Receive one round of it; the NEWKEYS behind it is not opened ahead. */
+static void receive_round(struct receiver *r, uint32_t bulk)
+{
+	uint32_t message = 0, end = bulk + BULK;
+	struct haw_packet packet;
+
+	while (message < MESSAGES || bulk < end) {
+		int rc = receiver_next(r, &packet);
+
+		CHECK_MSG(rc >= 0, "%s: %s", suite->name, r->err.message);
+		if (rc == 0) {
+			CHECK(r->given < r->len);
+			receiver_give(r, 70001);
+			continue;
+		}
+		if (packet.payload.ptr[0] == TEST_DATA) {
+			CHECK(message == MESSAGES && message_is(packet.payload, SIZE, bulk, TEST_DATA));
+			bulk++;
+		} else {
+			CHECK(message_is(packet.payload, 1 + message * 3, message, TEST_DATA + 1));
+			message++;
+		}
+		if (message == MESSAGES && bulk + 20 > end)
+			r->p->ops->set_single(r->p, true);
+		if ((message + bulk) % 3 == 0)
+			receiver_release(r);
+	}
+}
+
+static void receive_late(struct pair *pair, const struct late_options *options, struct late_stats *stats,
+			 const struct wire *wire)
+{
+	struct haw_packet packet;
+	struct receiver r;
+
+	receiver_open(&r, pair->to, wire);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		haw_sealer *engine = late_engine_new(opener(round), options, &stats[round]);
+
+		pair->to->ops->set_single(pair->to, true);
+		receiver_give(&r, 100000);
+		CHECK(receiver_next(&r, &packet) == 1 && message_is(packet.payload, 33, round, TEST_NEWKEYS));
+		CHECK(use_engine(pair->to, HAW_INCOMING, suite, engine, NULL) == 0);
+		pair->to->ops->set_single(pair->to, false);
+		receive_round(&r, round * BULK);
+		CHECK(!stats[round].inputs_changed && stats[round].finished == stats[round].submitted);
+	}
+	CHECK(receiver_next(&r, &packet) == 0 && r.given == r.len);
+	receiver_close(&r);
+}
+
 /* Bulk and messages, with changes of keys between, through an engine that is late at both ends. */
 static void run_late(const struct late_options *options)
 {
-	enum { ROUNDS = 3, BULK = 40, SIZE = 20000 };
 	struct late_stats out[ROUNDS] = {0}, in[ROUNDS] = {0};
-	struct source s = {.size = SIZE, .count = 0};
-	struct haw_bulk_source source = {.next = source_next, .sealed = source_sealed, .user = &s};
-	struct haw_packet packet;
 	struct wire wire = {0};
-	struct receiver r;
 	struct pair pair;
 
-	s.memory = malloc(ROUNDS * BULK * SIZE);
 	pair_open(&pair);
-	pair.from->ops->set_source(pair.from, &source);
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		CHECK(put_message(pair.from, 33, round, TEST_NEWKEYS));
-		CHECK(use_engine(pair.from, HAW_OUTGOING, suite,
-				 late_engine_new(sealer(round), options, &out[round]), NULL) == 0);
-		for (uint32_t i = 0; i < 150; i++)
-			CHECK(put_message(pair.from, 1 + i * 3, i, TEST_DATA + 1));
-		s.count += BULK;
-		CHECK(drain(pair.from, &wire));
-		CHECK(s.sealed == s.count && !s.wrong_order);
-		CHECK(!out[round].inputs_changed && out[round].submitted == 150 + BULK);
-		CHECK(out[round].finished == out[round].submitted);
-		CHECK(options->depth == 0 || out[round].most_in_flight <= options->depth);
-		CHECK(round == 0 || out[round - 1].freed);
-	}
-	receiver_open(&r, pair.to, &wire);
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		uint32_t message = 0, bulk = round * BULK;
-
-		pair.to->ops->set_single(pair.to, true);
-		receiver_give(&r, 100000);
-		CHECK(receiver_next(&r, &packet) == 1 && message_is(packet.payload, 33, round, TEST_NEWKEYS));
-		CHECK(use_engine(pair.to, HAW_INCOMING, suite,
-				 late_engine_new(opener(round), options, &in[round]), NULL) == 0);
-		pair.to->ops->set_single(pair.to, false);
-		while (message < 150 || bulk < (round + 1) * BULK) {
-			int rc = receiver_next(&r, &packet);
-
-			CHECK_MSG(rc >= 0, "%s: %s", suite->name, r.err.message);
-			if (rc == 0) {
-				CHECK(r.given < r.len);
-				receiver_give(&r, 70001);
-			} else if (packet.payload.ptr[0] == TEST_DATA) {
-				CHECK(message == 150 && message_is(packet.payload, SIZE, bulk, TEST_DATA));
-				bulk++;
-			} else {
-				CHECK(message_is(packet.payload, 1 + message * 3, message, TEST_DATA + 1));
-				message++;
-			}
-			/* The next NEWKEYS is not opened ahead. */
-			if (message == 150 && bulk + 20 > (round + 1) * BULK)
-				pair.to->ops->set_single(pair.to, true);
-			if (rc == 1 && (message + bulk) % 3 == 0)
-				receiver_release(&r);
-		}
-		CHECK(!in[round].inputs_changed && in[round].finished == in[round].submitted);
-	}
-	CHECK(receiver_next(&r, &packet) == 0);
+	send_late(&pair, options, out, &wire);
+	receive_late(&pair, options, in, &wire);
 	CHECK(!pair.from->ops->busy(pair.from) && !pair.to->ops->busy(pair.to));
 	CHECK(options->depth == 1 || (out[0].out_of_order > 0 && in[0].out_of_order > 0));
-	receiver_close(&r);
 	wire_free(&wire);
-	free(s.memory);
 	pair_close(&pair);
 	CHECK(out[ROUNDS - 1].freed && in[ROUNDS - 1].freed);
 }
