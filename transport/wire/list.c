@@ -60,7 +60,12 @@ bool haw_is_name_list(haw_span list)
 /* Length of the valid sequence at P, or 0 (RFC 3629 §4). */
 static size_t utf8_sequence(const uint8_t *p, size_t len)
 {
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t n = p[0] < 0x80	 ? 1
+		   : p[0] < 0xc2 ? 0
+		   : p[0] < 0xe0 ? 2
+		   : p[0] < 0xf0 ? 3
+		   : p[0] < 0xf5 ? 4
+				 : 0;
 
 	if (n == 0 || n > len || p[0] == 0)
 		return 0;
