@@ -61,7 +61,7 @@ uint32_t haw_cpu_from_arm(const struct haw_cpu_arm *raw)
 #if defined(__x86_64__)
 static uint32_t probe(void)
 {
-	struct haw_cpu_x86 raw = { 0 };
+	struct haw_cpu_x86 raw = {0};
 	unsigned a, b, c, d;
 
 	if (__get_cpuid(1, &a, &b, &c, &d))
@@ -81,7 +81,7 @@ static uint32_t probe(void)
 #elif defined(__aarch64__)
 static uint32_t probe(void)
 {
-	struct haw_cpu_arm raw = { .hwcap = getauxval(AT_HWCAP) };
+	struct haw_cpu_arm raw = {.hwcap = getauxval(AT_HWCAP)};
 
 	return haw_cpu_from_arm(&raw);
 }
@@ -98,12 +98,12 @@ void haw_cpu_describe(uint32_t features, char *out, size_t size)
 		uint32_t feature;
 		const char *name;
 	} names[] = {
-		{ HAW_CPU_SSE42, "sse4.2" },	 { HAW_CPU_AESNI, "aes" },	 { HAW_CPU_PCLMUL, "pclmul" },
-		{ HAW_CPU_SHANI, "sha" },	 { HAW_CPU_BMI2, "bmi2" },	 { HAW_CPU_AVX, "avx" },
-		{ HAW_CPU_AVX2, "avx2" },	 { HAW_CPU_AVX512, "avx512" },	 { HAW_CPU_VAES, "vaes" },
-		{ HAW_CPU_VPCLMUL, "vpclmul" },	 { HAW_CPU_NEON, "neon" },	 { HAW_CPU_ARM_AES, "aes" },
-		{ HAW_CPU_PMULL, "pmull" },	 { HAW_CPU_ARM_SHA1, "sha1" },	 { HAW_CPU_ARM_SHA2, "sha2" },
-		{ HAW_CPU_ARM_SHA512, "sha512" },
+		{HAW_CPU_SSE42, "sse4.2"},      {HAW_CPU_AESNI, "aes"},     {HAW_CPU_PCLMUL, "pclmul"},
+		{HAW_CPU_SHANI, "sha"},         {HAW_CPU_BMI2, "bmi2"},     {HAW_CPU_AVX, "avx"},
+		{HAW_CPU_AVX2, "avx2"},         {HAW_CPU_AVX512, "avx512"}, {HAW_CPU_VAES, "vaes"},
+		{HAW_CPU_VPCLMUL, "vpclmul"},   {HAW_CPU_NEON, "neon"},     {HAW_CPU_ARM_AES, "aes"},
+		{HAW_CPU_PMULL, "pmull"},       {HAW_CPU_ARM_SHA1, "sha1"}, {HAW_CPU_ARM_SHA2, "sha2"},
+		{HAW_CPU_ARM_SHA512, "sha512"},
 	};
 	size_t at = (size_t)snprintf(out, size, "%s:", ARCHITECTURE);
 

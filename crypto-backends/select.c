@@ -192,9 +192,10 @@ static int unknown_backend(const haw_selector *s, const char *name, haw_error *e
 	for (size_t i = 0, at = 0; (backend = candidate_at(s, i)) && at < sizeof(known); i++)
 		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", backend->name);
 	if (strcmp(name, "ipsecmb") == 0)
-		return haw_error_set(err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0,
-				     "this build has no backend \"ipsecmb\": it needs Intel's ipsec-mb library "
-				     "when it is built");
+		return haw_error_set(
+			err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0,
+			"this build has no backend \"ipsecmb\": it needs Intel's ipsec-mb library "
+			"when it is built");
 	return haw_error_set(err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0,
 			     "there is no backend \"%s\"; this build has %s",
 			     haw_escape(shown, sizeof(shown), name, strlen(name)), known);
@@ -250,7 +251,7 @@ static int add_override(haw_selector *s, char *text, haw_error *err)
 	code = check_override(text, backend, err);
 	if (code < 0)
 		return code;
-	s->overrides[s->override_count++] = (struct override){ text, text, backend };
+	s->overrides[s->override_count++] = (struct override){text, text, backend};
 	return 0;
 }
 
@@ -262,7 +263,8 @@ int haw_selector_override(haw_selector *s, const char *text, haw_error *err)
 		int code;
 
 		if (!copy)
-			return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory to choose backends");
+			return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0,
+					     "no memory to choose backends");
 		code = add_override(s, copy, err);
 		if (code < 0) {
 			free(copy);
@@ -285,7 +287,8 @@ static const struct override *find_override(const haw_selector *s, const haw_sui
 	return NULL;
 }
 
-const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason, size_t size)
+const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason,
+				       size_t size)
 {
 	const struct override *override = find_override(s, suite);
 	char skipped[256] = "", unused[1];
@@ -327,8 +330,8 @@ static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw
 	const haw_backend *backend = haw_selector_choose(s, suite, reason, sizeof(reason));
 
 	if (!backend) {
-		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "nothing here can protect packets with %s: %s",
-			      suite->name, reason);
+		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			      "nothing here can protect packets with %s: %s", suite->name, reason);
 		return NULL;
 	}
 	if (served_by)

@@ -11,7 +11,7 @@
 #include "crypto-backends/spans.h"
 
 enum {
-	GUARD = 64,	 /* bytes around each output that must stay as they are */
+	GUARD = 64, /* bytes around each output that must stay as they are */
 	GUARD_BYTE = 0xc3,
 	FRONT_MAX = 256, /* headroom and alignment that a backend may ask for */
 	SMALL = 512,
@@ -29,7 +29,7 @@ struct bench {
 /* Wait a little for S to finish something. */
 static void wait_for(haw_sealer *s)
 {
-	struct pollfd fd = { .fd = s->ops->fd(s), .events = POLLIN };
+	struct pollfd fd = {.fd = s->ops->fd(s), .events = POLLIN};
 
 	if (fd.fd >= 0)
 		(void)poll(&fd, 1, 10);
@@ -86,16 +86,16 @@ static void place_output(struct bench *b, const haw_sealer *s, size_t total)
 	/* One that wants aligned outputs gets one; the others meet a cut inside a block. */
 	b->split = alignment > 1 ? total : 21;
 	memset(b->out, GUARD_BYTE, sizeof(b->out));
-	b->job.out[0] = (haw_mut_span){ b->out + b->front, b->split };
-	b->job.out[1] = (haw_mut_span){ b->out + b->front + b->split + GUARD, total - b->split };
+	b->job.out[0] = (haw_mut_span){b->out + b->front, b->split};
+	b->job.out[1] = (haw_mut_span){b->out + b->front + b->split + GUARD, total - b->split};
 	b->job.out_count = 2;
 }
 
 static void place_input(struct bench *b, size_t total)
 {
-	b->job.in[0] = (haw_span){ b->in, 9 };
-	b->job.in[1] = (haw_span){ b->in + 9, total - 14 };
-	b->job.in[2] = (haw_span){ b->in + total - 5, 5 };
+	b->job.in[0] = (haw_span){b->in, 9};
+	b->job.in[1] = (haw_span){b->in + 9, total - 14};
+	b->job.in[2] = (haw_span){b->in + total - 5, 5};
 	b->job.in_count = 3;
 }
 
@@ -129,7 +129,7 @@ static const char *test_seal(haw_sealer *s, struct bench *b, const uint8_t *plai
 {
 	const haw_suite *suite = s->suite;
 	uint32_t length = haw_known_length(suite);
-	haw_job *jobs[] = { &b->job };
+	haw_job *jobs[] = {&b->job};
 
 	memset(&b->job, 0, sizeof(b->job));
 	set_numbers(&b->job, length);
@@ -150,7 +150,7 @@ static const char *test_open(haw_sealer *s, struct bench *benches, const uint8_t
 {
 	const haw_suite *suite = s->suite;
 	size_t packet = HAW_LENGTH_SIZE + haw_known_length(suite), total = packet + suite->tag_size;
-	const size_t tampered[] = { SIZE_MAX, 3, HAW_LENGTH_SIZE, packet - 1, packet, total - 1, SIZE_MAX };
+	const size_t tampered[] = {SIZE_MAX, 3, HAW_LENGTH_SIZE, packet - 1, packet, total - 1, SIZE_MAX};
 	enum { COUNT = sizeof(tampered) / sizeof(tampered[0]) };
 	haw_job *jobs[COUNT];
 
@@ -183,7 +183,8 @@ static const char *test_length(haw_sealer *opener, const uint8_t *wire)
 {
 	uint32_t length = 0;
 
-	if (opener->ops->open_length(opener, HAW_KNOWN_SEQ, HAW_KNOWN_NUMBER, HAW_KNOWN_BLOCK, wire, &length) < 0 ||
+	if (opener->ops->open_length(opener, HAW_KNOWN_SEQ, HAW_KNOWN_NUMBER, HAW_KNOWN_BLOCK, wire,
+				     &length) < 0 ||
 	    length != haw_known_length(opener->suite))
 		return "its self-test failed: it read the length of a known packet wrongly";
 	return NULL;
@@ -211,34 +212,34 @@ static const char *test_small(haw_sealer *sealer, haw_sealer *opener, const uint
 
 /* Two areas of a largest packet with its tag and what a backend may want around it. */
 struct large {
-	uint8_t *plain, *wire;	/* aligned, with room for headroom in front and a guard behind */
+	uint8_t *plain, *wire; /* aligned, with room for headroom in front and a guard behind */
 	uint32_t length;
 };
 
 static bool seal_large(haw_sealer *s, const struct large *l, uint8_t *out)
 {
 	size_t packet = HAW_LENGTH_SIZE + (size_t)l->length;
-	haw_job job = { .out_count = 1, .in_count = 3 };
-	haw_job *jobs[] = { &job };
+	haw_job job = {.out_count = 1, .in_count = 3};
+	haw_job *jobs[] = {&job};
 
 	set_numbers(&job, l->length);
 	/* The shape of bulk data: a header, the payload at an odd address, padding. */
-	job.in[0] = (haw_span){ l->plain, 14 };
-	job.in[1] = (haw_span){ l->plain + 14, packet - 14 - 5 };
-	job.in[2] = (haw_span){ l->plain + packet - 5, 5 };
-	job.out[0] = (haw_mut_span){ out, packet + s->suite->tag_size };
+	job.in[0] = (haw_span){l->plain, 14};
+	job.in[1] = (haw_span){l->plain + 14, packet - 14 - 5};
+	job.in[2] = (haw_span){l->plain + packet - 5, 5};
+	job.out[0] = (haw_mut_span){out, packet + s->suite->tag_size};
 	return run(s, jobs, 1) && job.status == 0;
 }
 
 static bool open_large(haw_sealer *s, const struct large *l)
 {
 	size_t packet = HAW_LENGTH_SIZE + (size_t)l->length;
-	haw_job job = { .out_count = 1, .in_count = 1 };
-	haw_job *jobs[] = { &job };
+	haw_job job = {.out_count = 1, .in_count = 1};
+	haw_job *jobs[] = {&job};
 
 	set_numbers(&job, l->length);
-	job.in[0] = (haw_span){ l->wire, packet + s->suite->tag_size };
-	job.out[0] = (haw_mut_span){ l->wire, packet };
+	job.in[0] = (haw_span){l->wire, packet + s->suite->tag_size};
+	job.out[0] = (haw_mut_span){l->wire, packet};
 	return run(s, jobs, 1) && job.status == 0 && haw_fetch_be32(l->wire) == l->length &&
 	       l->wire[4] == 0xa5 && memcmp(l->wire + 4, l->wire + 5, l->length - 1) == 0;
 }
@@ -294,7 +295,8 @@ static const char *test_large(haw_sealer *sealer, haw_sealer *opener, bool compa
 		limit = opener->traits.max_length;
 	l.length = limit < HAW_PACKET_LENGTH_MAX ? limit : HAW_PACKET_LENGTH_MAX;
 	if (suite->length_mode == HAW_LENGTH_FIRST_BLOCK)
-		l.length = (l.length + HAW_LENGTH_SIZE) / suite->block_size * suite->block_size - HAW_LENGTH_SIZE;
+		l.length = (l.length + HAW_LENGTH_SIZE) / suite->block_size * suite->block_size -
+			   HAW_LENGTH_SIZE;
 	else
 		l.length = l.length / suite->block_size * suite->block_size;
 	size = (size + 63) / 64 * 64;

@@ -21,11 +21,7 @@ struct haw_known_packet {
 extern const struct haw_known_packet haw_known_packets[];
 extern const size_t haw_known_packet_count;
 
-enum {
-	HAW_KNOWN_SEQ = 0x01020304,
-	HAW_KNOWN_NUMBER = 7,
-	HAW_KNOWN_BLOCK = 21
-};
+enum { HAW_KNOWN_SEQ = 0x01020304, HAW_KNOWN_NUMBER = 7, HAW_KNOWN_BLOCK = 21 };
 
 /* Fill in the keys of the known packets (bytes 0x00, 0x01, ... for the key, from 0x80 on for the IV, from
  * 0x40 on for the MAC key; the storage is static) and, if PACKET is not NULL, the plaintext packet of

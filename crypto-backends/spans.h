@@ -18,7 +18,7 @@ struct haw_walk {
 
 static inline struct haw_walk haw_walk_start(const haw_job *job)
 {
-	return (struct haw_walk){ .in = job->in, .out = job->out };
+	return (struct haw_walk){.in = job->in, .out = job->out};
 }
 
 /* The next input bytes that lie together, at most MAX > 0. The caller knows that there are some. */

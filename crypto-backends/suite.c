@@ -16,20 +16,20 @@
 #define CHACHA_LIMITS .soft_bytes = 1 * GIB, .soft_packets = SOFT_PACKETS
 
 /* RFC 5647 as OpenSSH names it: the length travels in the clear as associated data. */
-#define AES_GCM(bits)                                                                              \
-	{                                                                                          \
-		.name = "aes" #bits "-gcm@openssh.com", .cipher = "aes" #bits "-gcm@openssh.com",  \
-		.key_size = (bits) / 8, .iv_size = 12, .tag_size = 16, .block_size = 16,           \
-		.length_mode = HAW_LENGTH_CLEAR, .chain_mode = HAW_CHAIN_NUMBER, AES_LIMITS,       \
+#define AES_GCM(bits)                                                                             \
+	{                                                                                         \
+		.name = "aes" #bits "-gcm@openssh.com", .cipher = "aes" #bits "-gcm@openssh.com", \
+		.key_size = (bits) / 8, .iv_size = 12, .tag_size = 16, .block_size = 16,          \
+		.length_mode = HAW_LENGTH_CLEAR, .chain_mode = HAW_CHAIN_NUMBER, AES_LIMITS,      \
 	}
 
 /* Encrypt-and-MAC (RFC 4253 §6.4) reads the plaintext for the cipher and for the MAC. */
-#define AES_CTR_PLAIN_MAC(bits, hmac, size)                                                        \
-	{                                                                                          \
-		.name = "aes" #bits "-ctr+" hmac, .cipher = "aes" #bits "-ctr", .mac = hmac,       \
-		.key_size = (bits) / 8, .iv_size = 16, .mac_key_size = (size), .tag_size = (size), \
-		.block_size = 16, .length_mode = HAW_LENGTH_FIRST_BLOCK,                           \
-		.chain_mode = HAW_CHAIN_BLOCKS, .reads_twice = true, AES_LIMITS,                   \
+#define AES_CTR_PLAIN_MAC(bits, hmac, size)                                                              \
+	{                                                                                                \
+		.name = "aes" #bits "-ctr+" hmac, .cipher = "aes" #bits "-ctr", .mac = hmac,             \
+		.key_size = (bits) / 8, .iv_size = 16, .mac_key_size = (size), .tag_size = (size),       \
+		.block_size = 16, .length_mode = HAW_LENGTH_FIRST_BLOCK, .chain_mode = HAW_CHAIN_BLOCKS, \
+		.reads_twice = true, AES_LIMITS,                                                         \
 	}
 
 #define AES_CTR_ETM(bits, hmac, size)                                                              \
@@ -40,9 +40,9 @@
 		.length_mode = HAW_LENGTH_CLEAR, .chain_mode = HAW_CHAIN_BLOCKS, AES_LIMITS,       \
 	}
 
-#define AES_CTR(bits)                                                                              \
-	AES_CTR_ETM(bits, "hmac-sha2-256", 32), AES_CTR_ETM(bits, "hmac-sha2-512", 64),            \
-		AES_CTR_ETM(bits, "hmac-sha1", 20), AES_CTR_PLAIN_MAC(bits, "hmac-sha2-256", 32),  \
+#define AES_CTR(bits)                                                                             \
+	AES_CTR_ETM(bits, "hmac-sha2-256", 32), AES_CTR_ETM(bits, "hmac-sha2-512", 64),           \
+		AES_CTR_ETM(bits, "hmac-sha1", 20), AES_CTR_PLAIN_MAC(bits, "hmac-sha2-256", 32), \
 		AES_CTR_PLAIN_MAC(bits, "hmac-sha2-512", 64), AES_CTR_PLAIN_MAC(bits, "hmac-sha1", 20)
 
 static const haw_suite suites[] = {

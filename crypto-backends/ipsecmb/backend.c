@@ -91,7 +91,8 @@ static const char *refuses(const haw_suite *suite)
 
 	if (why)
 		return why;
-	if (strcmp(suite->name, "aes128-gcm@openssh.com") != 0 && strcmp(suite->name, "aes256-gcm@openssh.com") != 0)
+	if (strcmp(suite->name, "aes128-gcm@openssh.com") != 0 &&
+	    strcmp(suite->name, "aes256-gcm@openssh.com") != 0)
 		return "it serves AES-GCM only";
 	return NULL;
 }

@@ -66,8 +66,8 @@ static bool in_one(const haw_job *job, struct packet *p, const uint8_t **in, uin
 }
 
 /* Put the packet through the incremental calls, piece by piece. */
-static void in_pieces(const struct gcm *g, const haw_job *job, struct packet *p, aes_gcm_enc_dec_update_t more,
-		      aes_gcm_enc_dec_finalize_t finish)
+static void in_pieces(const struct gcm *g, const haw_job *job, struct packet *p,
+		      aes_gcm_enc_dec_update_t more, aes_gcm_enc_dec_finalize_t finish)
 {
 	struct gcm_context_data context;
 	size_t left = job->length;
@@ -95,8 +95,8 @@ static int seal(struct haw_sync *s, haw_job *job)
 
 	start(g, job, &p);
 	if (in_one(job, &p, &in, &out))
-		g->calls->seal(&g->key, &context, out, in, job->length, p.nonce, p.length, HAW_LENGTH_SIZE, p.tag,
-			       TAG);
+		g->calls->seal(&g->key, &context, out, in, job->length, p.nonce, p.length, HAW_LENGTH_SIZE,
+			       p.tag, TAG);
 	else
 		in_pieces(g, job, &p, g->calls->seal_more, g->calls->seal_finish);
 	haw_walk_put(&p.walk, p.tag, TAG);
@@ -113,8 +113,8 @@ static int open(struct haw_sync *s, haw_job *job)
 
 	start(g, job, &p);
 	if (in_one(job, &p, &in, &out))
-		g->calls->open(&g->key, &context, out, in, job->length, p.nonce, p.length, HAW_LENGTH_SIZE, p.tag,
-			       TAG);
+		g->calls->open(&g->key, &context, out, in, job->length, p.nonce, p.length, HAW_LENGTH_SIZE,
+			       p.tag, TAG);
 	else
 		in_pieces(g, job, &p, g->calls->open_more, g->calls->open_finish);
 	haw_walk_get(&p.walk, received, TAG);

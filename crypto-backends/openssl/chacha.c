@@ -26,7 +26,7 @@ struct chacha {
 /* OpenSSL's IV is the block counter (here 64 bits, little-endian, zero) and the nonce. */
 static bool set_nonce(EVP_CIPHER_CTX *ctx, uint32_t seq)
 {
-	uint8_t iv[16] = { 0 };
+	uint8_t iv[16] = {0};
 
 	haw_store_be32(iv + 12, seq);
 	return EVP_CipherInit_ex2(ctx, NULL, NULL, iv, -1, NULL);

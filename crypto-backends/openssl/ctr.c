@@ -167,8 +167,8 @@ static int open_plain_mac(struct haw_sync *s, haw_job *job)
 	return CRYPTO_memcmp(computed, received, c->hmac.size) == 0 ? 0 : HAW_EINTEGRITY;
 }
 
-static int open_length_clear(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block, const uint8_t *head,
-			     uint32_t *length)
+static int open_length_clear(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
+			     const uint8_t *head, uint32_t *length)
 {
 	*length = haw_fetch_be32(head);
 	return 0;

@@ -19,16 +19,11 @@ struct algorithm {
 };
 
 static struct algorithm algorithms[] = {
-	{ .name = "AES-128-GCM", .kind = CIPHER },
-	{ .name = "AES-256-GCM", .kind = CIPHER },
-	{ .name = "AES-128-CTR", .kind = CIPHER },
-	{ .name = "AES-192-CTR", .kind = CIPHER },
-	{ .name = "AES-256-CTR", .kind = CIPHER },
-	{ .name = "ChaCha20", .kind = CIPHER },
-	{ .name = "SHA1", .kind = DIGEST },
-	{ .name = "SHA256", .kind = DIGEST },
-	{ .name = "SHA512", .kind = DIGEST },
-	{ .name = "Poly1305", .kind = MAC },
+	{.name = "AES-128-GCM", .kind = CIPHER}, {.name = "AES-256-GCM", .kind = CIPHER},
+	{.name = "AES-128-CTR", .kind = CIPHER}, {.name = "AES-192-CTR", .kind = CIPHER},
+	{.name = "AES-256-CTR", .kind = CIPHER}, {.name = "ChaCha20", .kind = CIPHER},
+	{.name = "SHA1", .kind = DIGEST},        {.name = "SHA256", .kind = DIGEST},
+	{.name = "SHA512", .kind = DIGEST},      {.name = "Poly1305", .kind = MAC},
 };
 
 static pthread_mutex_t fetching = PTHREAD_MUTEX_INITIALIZER;
@@ -97,12 +92,12 @@ const char *haw_openssl_cipher_name(const haw_suite *suite)
 	static const struct {
 		const char *ssh, *openssl;
 	} names[] = {
-		{ "aes128-gcm@openssh.com", "AES-128-GCM" },
-		{ "aes256-gcm@openssh.com", "AES-256-GCM" },
-		{ "aes128-ctr", "AES-128-CTR" },
-		{ "aes192-ctr", "AES-192-CTR" },
-		{ "aes256-ctr", "AES-256-CTR" },
-		{ "chacha20-poly1305@openssh.com", "ChaCha20" },
+		{"aes128-gcm@openssh.com", "AES-128-GCM"},
+		{"aes256-gcm@openssh.com", "AES-256-GCM"},
+		{"aes128-ctr", "AES-128-CTR"},
+		{"aes192-ctr", "AES-192-CTR"},
+		{"aes256-ctr", "AES-256-CTR"},
+		{"chacha20-poly1305@openssh.com", "ChaCha20"},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -116,9 +111,9 @@ const char *haw_openssl_digest_name(const haw_suite *suite)
 	static const struct {
 		const char *ssh, *openssl;
 	} names[] = {
-		{ "hmac-sha1", "SHA1" },
-		{ "hmac-sha2-256", "SHA256" },
-		{ "hmac-sha2-512", "SHA512" },
+		{"hmac-sha1", "SHA1"},
+		{"hmac-sha2-256", "SHA256"},
+		{"hmac-sha2-512", "SHA512"},
 	};
 
 	if (!suite->mac)

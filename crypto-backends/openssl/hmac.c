@@ -30,7 +30,8 @@ bool haw_hmac_init(struct haw_hmac *h, const EVP_MD *digest, const uint8_t *key,
 	if (!h->inner || !h->outer || !h->work)
 		return false;
 	h->size = (size_t)EVP_MD_get_size(digest);
-	return hash_pad(h->inner, digest, key, key_len, 0x36) && hash_pad(h->outer, digest, key, key_len, 0x5c);
+	return hash_pad(h->inner, digest, key, key_len, 0x36) &&
+	       hash_pad(h->outer, digest, key, key_len, 0x5c);
 }
 
 bool haw_hmac_start(struct haw_hmac *h)

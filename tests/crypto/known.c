@@ -34,7 +34,7 @@ static bool is_hex(const uint8_t *data, const char *text)
 /* RFC 8439 §2.3.2 has a 96-bit nonce; its first four bytes are the upper half of our counter. */
 static void chacha20_rfc8439_block(void)
 {
-	uint8_t key[32], nonce[8], zero[64] = { 0 }, out[64];
+	uint8_t key[32], nonce[8], zero[64] = {0}, out[64];
 
 	for (int i = 0; i < 32; i++)
 		key[i] = (uint8_t)i;
@@ -76,7 +76,8 @@ static void gcm_case_4(void)
 	unhex("cafebabefacedbaddecaf888", iv);
 	unhex("feedfacedeadbeeffeedfacedeadbeefabaddad2", aad);
 	unhex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
-	      "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39", plain);
+	      "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+	      plain);
 	reference_aes_gcm(key, 16, iv, aad, 20, plain, out, 60, tag);
 	CHECK(is_hex(out, "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e"
 			  "21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091"));
@@ -106,7 +107,8 @@ static void known_packets_are_right(void)
 
 		CHECK(i < haw_known_packet_count);
 		CHECK(strcmp(haw_known_packets[i].suite, suite->name) == 0);
-		CHECK_MSG(strlen(haw_known_packets[i].wire) == 2 * total && is_hex(wire, haw_known_packets[i].wire),
+		CHECK_MSG(strlen(haw_known_packets[i].wire) == 2 * total &&
+				  is_hex(wire, haw_known_packets[i].wire),
 			  "%s", suite->name);
 	}
 	CHECK(i == haw_known_packet_count);

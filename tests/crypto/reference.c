@@ -22,7 +22,7 @@ static void store_be(uint8_t *p, uint64_t value, int size)
 
 static void quarter(uint32_t *x, int a, int b, int c, int d)
 {
-	static const int turns[4] = { 16, 12, 8, 7 };
+	static const int turns[4] = {16, 12, 8, 7};
 
 	for (int i = 0; i < 4; i += 2) {
 		x[a] += x[b];
@@ -37,7 +37,7 @@ static void quarter(uint32_t *x, int a, int b, int c, int d)
 /* Bernstein's original: 64-bit counter, 64-bit nonce. */
 static void chacha_block(const uint8_t key[32], uint64_t counter, const uint8_t nonce[8], uint8_t out[64])
 {
-	uint32_t s[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, x[16];
+	uint32_t s[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}, x[16];
 
 	for (int i = 0; i < 8; i++)
 		s[4 + i] = load_le32(key + 4 * i);
@@ -171,7 +171,7 @@ void reference_aes_ctr(const uint8_t *key, size_t key_size, const uint8_t counte
 /* SP 800-38D §6.3: multiply in GF(2^128), bit by bit. */
 static void multiply(uint8_t x[16], const uint8_t h[16])
 {
-	uint8_t z[16] = { 0 }, v[16];
+	uint8_t z[16] = {0}, v[16];
 
 	memcpy(v, h, 16);
 	for (int i = 0; i < 128; i++) {
@@ -202,7 +202,7 @@ void reference_aes_gcm(const uint8_t *key, size_t key_size, const uint8_t iv[12]
 		       size_t aad_len, const uint8_t *in, uint8_t *out, size_t len, uint8_t tag[16])
 {
 	EVP_CIPHER_CTX *ctx = aes_new(key, key_size);
-	uint8_t h[16] = { 0 }, y[16] = { 0 }, first[16] = { 0 }, counter[16], lengths[16], mask[16];
+	uint8_t h[16] = {0}, y[16] = {0}, first[16] = {0}, counter[16], lengths[16], mask[16];
 
 	aes_block(ctx, h, h);
 	memcpy(first, iv, 12);
@@ -221,9 +221,10 @@ void reference_aes_gcm(const uint8_t *key, size_t key_size, const uint8_t iv[12]
 	EVP_CIPHER_CTX_free(ctx);
 }
 
-static void seal_chacha(const haw_keys *keys, uint32_t seq, const uint8_t *packet, uint32_t length, uint8_t *wire)
+static void seal_chacha(const haw_keys *keys, uint32_t seq, const uint8_t *packet, uint32_t length,
+			uint8_t *wire)
 {
-	uint8_t nonce[8], poly_key[32] = { 0 };
+	uint8_t nonce[8], poly_key[32] = {0};
 
 	store_be(nonce, seq, 8);
 	reference_chacha20(keys->key + 32, 0, nonce, packet, wire, 4);
@@ -250,7 +251,7 @@ static void seal_gcm(const haw_suite *suite, const haw_keys *keys, uint64_t numb
 static void seal_ctr(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t block,
 		     const uint8_t *packet, uint32_t length, uint8_t *wire)
 {
-	const EVP_MD *digest = strstr(suite->mac, "sha2-256")	? EVP_sha256()
+	const EVP_MD *digest = strstr(suite->mac, "sha2-256")   ? EVP_sha256()
 			       : strstr(suite->mac, "sha2-512") ? EVP_sha512()
 								: EVP_sha1();
 	bool etm = strstr(suite->mac, "-etm@") != NULL;
@@ -268,8 +269,8 @@ static void seal_ctr(const haw_suite *suite, const haw_keys *keys, uint32_t seq,
 	free(hashed);
 }
 
-void reference_seal(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t number, uint64_t block,
-		    const uint8_t *packet, uint32_t length, uint8_t *wire)
+void reference_seal(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t number,
+		    uint64_t block, const uint8_t *packet, uint32_t length, uint8_t *wire)
 {
 	if (strstr(suite->cipher, "chacha20"))
 		seal_chacha(keys, seq, packet, length, wire);

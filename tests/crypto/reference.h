@@ -19,7 +19,7 @@ void reference_aes_gcm(const uint8_t *key, size_t key_size, const uint8_t iv[12]
 		       size_t aad_len, const uint8_t *in, uint8_t *out, size_t len, uint8_t tag[16]);
 
 /* Seal PACKET (length field and LENGTH bytes) into WIRE, which has room for the tag too. */
-void reference_seal(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t number, uint64_t block,
-		    const uint8_t *packet, uint32_t length, uint8_t *wire);
+void reference_seal(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t number,
+		    uint64_t block, const uint8_t *packet, uint32_t length, uint8_t *wire);
 
 #endif
