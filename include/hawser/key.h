@@ -117,7 +117,7 @@ HAW_API const char *haw_key_algorithm_at(const haw_key *key, size_t index);
 HAW_API HAW_MUST_USE int haw_key_sign(const haw_key *key, const char *algorithm, haw_span data,
 				      haw_message *out, haw_error *err);
 /* Whether SIGNATURE (a signature blob) is KEY's over DATA; ALGORITHM, if not NULL, must be the one
- * that the blob names. 0, or HAW_EHOSTKEY where it is not (the caller words its own sentence),
+ * that the blob names. 0, HAW_EINTEGRITY where it is not, HAW_EINVAL for an algorithm of another type,
  * HAW_EFORMAT for a malformed blob. */
 HAW_API HAW_MUST_USE int haw_key_verify(const haw_key *key, const char *algorithm, haw_span data,
 					haw_span signature, haw_error *err);

@@ -82,13 +82,15 @@ enum haw_known_hosts_marker {
 	HAW_MARKER_CERT_AUTHORITY = 2
 };
 
-/* One line. Pointers are borrowed and live until the handle is freed. */
+/* One line. Pointers are borrowed and live until the line is removed or the handle freed. */
 typedef struct haw_known_hosts_entry {
 	const char *file;
 	size_t line;		/* 1 is the first */
 	int marker;		/* enum haw_known_hosts_marker */
 	const char *names;	/* the host field as it stands there, in the file's bytes */
-	const haw_key *key;	/* type, fingerprint, blob: key.h */
+	const char *key_type;	/* "ssh-ed25519", ...; may be a type that this library cannot use */
+	haw_span blob;		/* for haw_key_from_blob */
+	char fingerprint[HAW_FINGERPRINT_SIZE]; /* "SHA256:..." */
 } haw_known_hosts_entry;
 
 /* What is known of HOST (a name or address without brackets; case does not matter) at PORT (0: 22)

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside haw_config: files become a flat list of nodes once, in the order in which ssh(1) would read
+ * them; a lookup walks that list for one host.
+ */
+#ifndef HAW_KEYS_CONFIG_INTERNAL_H
+#define HAW_KEYS_CONFIG_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <hawser/config.h>
+
+enum {
+	HAW_CONFIG_FILE_MAX = 1 << 20,	/* bytes of one file */
+	HAW_CONFIG_NODES_MAX = 1 << 18, /* lines of all files */
+	HAW_CONFIG_DEPTH_MAX = 16,	/* of Include */
+	HAW_CONFIG_LIST_MAX = 100,	/* identity files, known_hosts files */
+	HAW_CONFIG_PATH_MAX = 4096	/* bytes of an expanded value */
+};
+
+/* What becomes of a keyword. */
+enum haw_keyword_kind {
+	HAW_KEYWORD_VALUE,	/* in force */
+	HAW_KEYWORD_NOTE,	/* without effect here */
+	HAW_KEYWORD_REFUSED,	/* an error, unless the value is inert */
+	HAW_KEYWORD_BLOCK	/* Host, Match, Include */
+};
+
+/* Keywords that the code tells apart. The first ones index haw_config_host.given. */
+enum haw_keyword_id {
+	HAW_K_HOSTNAME,
+	HAW_K_USER,
+	HAW_K_PORT,
+	HAW_K_ADDRESS_FAMILY,
+	HAW_K_IDENTITY_FILE,
+	HAW_K_IDENTITIES_ONLY,
+	HAW_K_CIPHERS,
+	HAW_K_MACS,
+	HAW_K_KEX,
+	HAW_K_HOST_KEY_ALGORITHMS,
+	HAW_K_USER_KNOWN_HOSTS,
+	HAW_K_GLOBAL_KNOWN_HOSTS,
+	HAW_K_STRICT,
+	HAW_K_HASH_KNOWN_HOSTS,
+	HAW_K_BATCH_MODE,
+	HAW_K_PUBKEY_AUTH,
+	HAW_K_PASSWORD_AUTH,
+	HAW_K_KBDINT_AUTH,
+	HAW_K_CONNECT_TIMEOUT,
+	HAW_K_ALIVE_INTERVAL,
+	HAW_K_ALIVE_COUNT,
+	HAW_K_REKEY_LIMIT,
+	HAW_K_LOG_LEVEL,
+	HAW_K_IGNORE_UNKNOWN,
+	HAW_K_PROXY,		/* ProxyCommand and ProxyJump: whichever comes first wins */
+	HAW_K_REQUIRED_RSA_SIZE,
+	HAW_K_SINGLE,		/* the following ones are told apart by name only: first value wins */
+	HAW_K_MANY,		/* the same, but every value counts */
+	HAW_K_HOST,
+	HAW_K_MATCH,
+	HAW_K_INCLUDE
+};
+
+struct haw_keyword {
+	const char *name;	/* as ssh_config(5) writes it */
+	const char *inert;	/* refused keywords: comma-separated values that change nothing */
+	uint8_t kind;		/* enum haw_keyword_kind */
+	uint8_t id;		/* enum haw_keyword_id */
+	const char *alias;	/* the keyword that this is another name of */
+};
+
+/* The keyword of that name, case apart and aliases resolved, or NULL. */
+const struct haw_keyword *haw_keyword_find(const char *name);
+/* The INDEX-th row of the table, aliases too; NULL behind the last. */
+const struct haw_keyword *haw_keyword_at(size_t index);
+
+enum haw_node_kind {
+	HAW_NODE_LINE,
+	HAW_NODE_FILE,	/* a file begins; `include` if another file includes it */
+	HAW_NODE_END	/* it ends */
+};
+
+struct haw_config_node {
+	uint8_t kind;
+	bool include;
+	const char *file;	/* escaped, for messages; "command line" for haw_config_set */
+	size_t line;
+	const struct haw_keyword *keyword;	/* NULL: unknown to OpenSSH */
+	char *word;		/* the keyword as it was written */
+	char **arguments;	/* NULL at the end; at least one */
+	size_t argument_count;
+};
+
+struct haw_config {
+	char *home, *user;
+	uid_t uid;
+	struct haw_config_node *nodes;
+	size_t node_count, node_room;
+	size_t set_count;	/* the first nodes: from haw_config_set */
+	char **files;
+	size_t file_count;
+};
+
+/* Cut the line TEXT (LEN bytes, no newline) into keyword and arguments. 1 if there is one, 0 for an
+ * empty line or a comment, negative with *REASON (HAW_EFORMAT) or HAW_ENOMEM. */
+int haw_config_cut(const char *text, size_t len, char **word, char ***arguments, size_t *count,
+		   const char **reason);
+void haw_config_free_arguments(char **arguments);
+
+/* ---- Lookup ---- */
+
+struct haw_named_value {
+	const char *name;	/* of the keyword table */
+	char *text;
+};
+
+struct haw_host_config {
+	haw_host_values values;
+	struct haw_named_value *named;	/* for haw_host_config_get */
+	size_t named_count;
+	char **notes;
+	size_t note_count;
+	void **owned;			/* everything that values point to */
+	size_t owned_count;
+};
+
+/* A lookup under way. */
+struct haw_config_lookup {
+	const haw_config *config;
+	const char *alias;
+	haw_host_config *host;
+	/* Where each keyword's value stands; NULL: not given. */
+	const struct haw_config_node *given[HAW_K_SINGLE];
+	const struct haw_config_node *identities[HAW_CONFIG_LIST_MAX];
+	size_t identity_count;
+	haw_error *err;		/* never NULL */
+};
+
+/* The error CODE (HAW_EFORMAT, HAW_EUNSUPPORTED) at NODE: "FILE:LINE: KEYWORD ...". */
+int haw_config_fail(const struct haw_config_node *node, haw_error *err, int code, const char *format, ...)
+	HAW_PRINTF(4, 5);
+/* Give memory to the host configuration, which frees it; returns it, or NULL (freed) if out of memory. */
+void *haw_config_own(haw_host_config *host, void *memory);
+/* Read and expand every value in force. 0 or a negative code. */
+int haw_config_read_values(struct haw_config_lookup *lookup);
+/* Expand "~" (TILDE), ${VAR} (ENVIRONMENT) and the tokens in TOKENS (letters without %) of TEXT, a value
+ * of NODE (NULL: a default). Returns an owned string, or NULL with lookup->err set. */
+struct haw_expansion {
+	bool tilde, environment;
+	const char *tokens;
+};
+char *haw_config_expand(struct haw_config_lookup *lookup, const struct haw_config_node *node,
+			const char *text, const struct haw_expansion *how);
+/* "~" or "~user" at the start of PATH, replaced; malloc'ed. NULL with *REASON, or NULL for no memory. */
+char *haw_config_expand_home(const haw_config *config, const char *path, const char **reason);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What becomes of each keyword of ssh_config(5): all of OpenSSH 9.2 with Debian's additions, and those
+ * of later releases. docs/configuration.md says the same in words; tests/keys compares.
+ */
+#include "transport/keys/config_internal.h"
+
+#include <strings.h>
+
+/* clang-format off */
+#define VALUE(name, id)		{ (name), NULL, HAW_KEYWORD_VALUE, (id), NULL }
+#define NOTE(name)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_SINGLE, NULL }
+#define NOTES(name)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_MANY, NULL }
+#define REFUSED(name, id, inert) { (name), (inert), HAW_KEYWORD_REFUSED, (id), NULL }
+#define BLOCK(name, id)		{ (name), NULL, HAW_KEYWORD_BLOCK, (id), NULL }
+#define ALIAS(name, of)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_SINGLE, (of) }
+
+static const struct haw_keyword keywords[] = {
+	BLOCK("Host", HAW_K_HOST),
+	BLOCK("Match", HAW_K_MATCH),
+	BLOCK("Include", HAW_K_INCLUDE),
+
+	/* In force. */
+	VALUE("HostName", HAW_K_HOSTNAME),
+	VALUE("User", HAW_K_USER),
+	VALUE("Port", HAW_K_PORT),
+	VALUE("AddressFamily", HAW_K_ADDRESS_FAMILY),
+	VALUE("IdentityFile", HAW_K_IDENTITY_FILE),
+	VALUE("IdentitiesOnly", HAW_K_IDENTITIES_ONLY),
+	VALUE("Ciphers", HAW_K_CIPHERS),
+	VALUE("MACs", HAW_K_MACS),
+	VALUE("KexAlgorithms", HAW_K_KEX),
+	VALUE("HostKeyAlgorithms", HAW_K_HOST_KEY_ALGORITHMS),
+	VALUE("UserKnownHostsFile", HAW_K_USER_KNOWN_HOSTS),
+	VALUE("GlobalKnownHostsFile", HAW_K_GLOBAL_KNOWN_HOSTS),
+	VALUE("StrictHostKeyChecking", HAW_K_STRICT),
+	VALUE("HashKnownHosts", HAW_K_HASH_KNOWN_HOSTS),
+	VALUE("BatchMode", HAW_K_BATCH_MODE),
+	VALUE("PubkeyAuthentication", HAW_K_PUBKEY_AUTH),
+	VALUE("PasswordAuthentication", HAW_K_PASSWORD_AUTH),
+	VALUE("KbdInteractiveAuthentication", HAW_K_KBDINT_AUTH),
+	VALUE("ConnectTimeout", HAW_K_CONNECT_TIMEOUT),
+	VALUE("ServerAliveInterval", HAW_K_ALIVE_INTERVAL),
+	VALUE("ServerAliveCountMax", HAW_K_ALIVE_COUNT),
+	VALUE("RekeyLimit", HAW_K_REKEY_LIMIT),
+	VALUE("LogLevel", HAW_K_LOG_LEVEL),
+	VALUE("IgnoreUnknown", HAW_K_IGNORE_UNKNOWN),
+
+	/* They change the route, the host's identity or what is trusted, unless their value is inert. */
+	REFUSED("ProxyCommand", HAW_K_PROXY, "none"),
+	REFUSED("ProxyJump", HAW_K_PROXY, "none"),
+	REFUSED("HostKeyAlias", HAW_K_SINGLE, NULL),
+	REFUSED("CertificateFile", HAW_K_MANY, "none"),
+	REFUSED("CanonicalizeHostname", HAW_K_SINGLE, "no,false"),
+	REFUSED("BindAddress", HAW_K_SINGLE, NULL),
+	REFUSED("BindInterface", HAW_K_SINGLE, NULL),
+	REFUSED("KnownHostsCommand", HAW_K_SINGLE, "none"),
+	REFUSED("VerifyHostKeyDNS", HAW_K_SINGLE, "no,false"),
+	REFUSED("PKCS11Provider", HAW_K_SINGLE, "none"),
+	REFUSED("SecurityKeyProvider", HAW_K_SINGLE, "internal,none"),
+	REFUSED("IdentityAgent", HAW_K_SINGLE, "none,SSH_AUTH_SOCK"),
+	REFUSED("HostbasedAuthentication", HAW_K_SINGLE, "no,false"),
+	REFUSED("NoHostAuthenticationForLocalhost", HAW_K_SINGLE, "no,false"),
+	REFUSED("RevokedHostKeys", HAW_K_SINGLE, "none"),
+	REFUSED("RequiredRSASize", HAW_K_REQUIRED_RSA_SIZE, NULL),
+	REFUSED("Tunnel", HAW_K_SINGLE, "no,false"),
+	REFUSED("RefuseConnection", HAW_K_SINGLE, NULL),
+
+	/* They change nothing about a file transfer's route, host or trust. */
+	NOTE("AddKeysToAgent"),
+	NOTE("CanonicalDomains"),
+	NOTE("CanonicalizeFallbackLocal"),
+	NOTE("CanonicalizeMaxDots"),
+	NOTE("CanonicalizePermittedCNAMEs"),
+	NOTE("CASignatureAlgorithms"),
+	NOTE("ChannelTimeout"),
+	NOTE("CheckHostIP"),
+	NOTE("ClearAllForwardings"),
+	NOTE("Compression"),
+	NOTE("ConnectionAttempts"),
+	NOTE("ControlMaster"),
+	NOTE("ControlPath"),
+	NOTE("ControlPersist"),
+	NOTE("EnableEscapeCommandline"),
+	NOTE("EnableSSHKeysign"),
+	NOTE("EscapeChar"),
+	NOTE("ExitOnForwardFailure"),
+	NOTE("FingerprintHash"),
+	NOTE("ForkAfterAuthentication"),
+	NOTE("ForwardAgent"),
+	NOTE("ForwardX11"),
+	NOTE("ForwardX11Timeout"),
+	NOTE("ForwardX11Trusted"),
+	NOTE("GatewayPorts"),
+	NOTE("GSSAPIAuthentication"),
+	NOTE("GSSAPIClientIdentity"),
+	NOTE("GSSAPIDelegateCredentials"),
+	NOTE("GSSAPIKeyExchange"),
+	NOTE("GSSAPIKexAlgorithms"),
+	NOTE("GSSAPIRenewalForcesRekey"),
+	NOTE("GSSAPIServerIdentity"),
+	NOTE("GSSAPITrustDns"),
+	NOTE("HostbasedAcceptedAlgorithms"),
+	NOTE("IPQoS"),
+	NOTE("KbdInteractiveDevices"),
+	NOTE("LocalCommand"),
+	NOTE("LogVerbose"),
+	NOTE("NumberOfPasswordPrompts"),
+	NOTE("ObscureKeystrokeTiming"),
+	NOTE("PermitLocalCommand"),
+	NOTE("PermitRemoteOpen"),
+	NOTE("PreferredAuthentications"),
+	NOTE("ProxyUseFdpass"),
+	NOTE("PubkeyAcceptedAlgorithms"),
+	NOTE("RemoteCommand"),
+	NOTE("RequestTTY"),
+	NOTE("SessionType"),
+	NOTE("StdinNull"),
+	NOTE("StreamLocalBindMask"),
+	NOTE("StreamLocalBindUnlink"),
+	NOTE("SyslogFacility"),
+	NOTE("Tag"),
+	NOTE("TCPKeepAlive"),
+	NOTE("TunnelDevice"),
+	NOTE("UpdateHostKeys"),
+	NOTE("VersionAddendum"),
+	NOTE("VisualHostKey"),
+	NOTE("WarnWeakCrypto"),
+	NOTE("XAuthLocation"),
+	NOTES("DynamicForward"),
+	NOTES("LocalForward"),
+	NOTES("RemoteForward"),
+	NOTES("SendEnv"),
+	NOTES("SetEnv"),
+
+	/* Deprecated; OpenSSH ignores them too. */
+	NOTE("AFSTokenPassing"),
+	NOTE("Cipher"),
+	NOTE("CompressionLevel"),
+	NOTE("FallBackToRsh"),
+	NOTE("GlobalKnownHostsFile2"),
+	NOTE("KerberosAuthentication"),
+	NOTE("KerberosTgtPassing"),
+	NOTE("Protocol"),
+	NOTE("RhostsAuthentication"),
+	NOTE("RhostsRSAAuthentication"),
+	NOTE("RSAAuthentication"),
+	NOTE("UseBlacklistedKeys"),
+	NOTE("UsePrivilegedPort"),
+	NOTE("UserKnownHostsFile2"),
+	NOTE("UseRoaming"),
+	NOTE("UseRsh"),
+
+	/* Other names. */
+	ALIAS("ChallengeResponseAuthentication", "KbdInteractiveAuthentication"),
+	ALIAS("SkeyAuthentication", "KbdInteractiveAuthentication"),
+	ALIAS("TISAuthentication", "KbdInteractiveAuthentication"),
+	ALIAS("DSAAuthentication", "PubkeyAuthentication"),
+	ALIAS("IdentityFile2", "IdentityFile"),
+	ALIAS("ProtocolKeepAlives", "ServerAliveInterval"),
+	ALIAS("SetupTimeOut", "ServerAliveInterval"),
+	ALIAS("KeepAlive", "TCPKeepAlive"),
+	ALIAS("SmartcardDevice", "PKCS11Provider"),
+	ALIAS("HostbasedKeyTypes", "HostbasedAcceptedAlgorithms"),
+	ALIAS("HostbasedAcceptedKeyTypes", "HostbasedAcceptedAlgorithms"),
+	ALIAS("PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms"),
+};
+/* clang-format on */
+
+const struct haw_keyword *haw_keyword_at(size_t index)
+{
+	return index < sizeof(keywords) / sizeof(keywords[0]) ? &keywords[index] : NULL;
+}
+
+const struct haw_keyword *haw_keyword_find(const char *name)
+{
+	const struct haw_keyword *keyword;
+
+	for (size_t i = 0; (keyword = haw_keyword_at(i)) != NULL; i++) {
+		if (strcasecmp(keyword->name, name) == 0)
+			return keyword->alias ? haw_keyword_find(keyword->alias) : keyword;
+	}
+	return NULL;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lines of ssh_config(5): a keyword, blanks or one '=', and arguments. Arguments are separated by
+ * blanks, may be quoted by '"' or "'", and a word that begins with '#' starts a comment. In an
+ * argument a backslash protects a quote, a backslash and, outside quotes, a blank.
+ */
+#include "transport/keys/config_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\n';
+}
+
+void haw_config_free_arguments(char **arguments)
+{
+	for (size_t i = 0; arguments && arguments[i]; i++)
+		free(arguments[i]);
+	free(arguments);
+}
+
+/* Take the keyword off the text from AT to END. NULL if a quote is not closed. */
+static const char *take_keyword(const char *at, const char *end, const char **word, size_t *len)
+{
+	bool equals = false;
+
+	if (*at == '"') {
+		const char *quote = memchr(at + 1, '"', (size_t)(end - at - 1));
+
+		if (!quote)
+			return NULL;
+		*word = at + 1;
+		*len = (size_t)(quote - *word);
+		at = quote + 1;
+	} else {
+		*word = at;
+		while (at < end && !is_blank(*at) && *at != '=' && *at != '"')
+			at++;
+		*len = (size_t)(at - *word);
+	}
+	while (at < end && (is_blank(*at) || (*at == '=' && !equals))) {
+		equals = equals || *at == '=';
+		at++;
+	}
+	return at;
+}
+
+/* Take one argument off the text into OUT, which has room. NULL if a quote is not closed. */
+static const char *take_argument(const char *at, const char *end, char *out)
+{
+	char quote = '\0';
+
+	for (; at < end && (quote || !is_blank(*at)); at++) {
+		char next = at + 1 < end ? at[1] : '\0';
+
+		if (*at == '\\' && (next == '"' || next == '\'' || next == '\\' || (next == ' ' && !quote)))
+			*out++ = *++at;
+		else if (!quote && (*at == '"' || *at == '\''))
+			quote = *at;
+		else if (quote && *at == quote)
+			quote = '\0';
+		else
+			*out++ = *at;
+	}
+	*out = '\0';
+	return quote ? NULL : at;
+}
+
+static int take_arguments(const char *at, const char *end, char ***arguments, size_t *count,
+			  const char **reason)
+{
+	*arguments = calloc(1, sizeof(**arguments));
+	*count = 0;
+	if (!*arguments)
+		return HAW_ENOMEM;
+	for (;;) {
+		char **more, *argument;
+
+		while (at < end && is_blank(*at))
+			at++;
+		if (at == end || *at == '#')
+			return 0;
+		more = realloc(*arguments, (*count + 2) * sizeof(*more));
+		if (!more)
+			return HAW_ENOMEM;
+		*arguments = more;
+		more[*count] = NULL;
+		argument = malloc((size_t)(end - at) + 1);
+		if (!argument)
+			return HAW_ENOMEM;
+		more[(*count)++] = argument;
+		more[*count] = NULL;
+		at = take_argument(at, end, argument);
+		if (!at) {
+			*reason = "a quote is not closed";
+			return HAW_EFORMAT;
+		}
+	}
+}
+
+int haw_config_cut(const char *text, size_t len, char **word, char ***arguments, size_t *count,
+		   const char **reason)
+{
+	const char *end = text + len, *at = text, *keyword;
+	size_t keyword_len;
+	int result;
+
+	*reason = NULL;
+	*word = NULL;
+	*arguments = NULL;
+	while (at < end && is_blank(*at))
+		at++;
+	while (end > at && is_blank(end[-1]))
+		end--;
+	if (at == end || *at == '#')
+		return 0;
+	if (memchr(at, '\0', (size_t)(end - at))) {
+		*reason = "the line holds a NUL byte";
+		return HAW_EFORMAT;
+	}
+	at = take_keyword(at, end, &keyword, &keyword_len);
+	if (!at || keyword_len == 0) {
+		*reason = at ? "no keyword" : "a quote is not closed";
+		return HAW_EFORMAT;
+	}
+	*word = strndup(keyword, keyword_len);
+	result = *word ? take_arguments(at, end, arguments, count, reason) : HAW_ENOMEM;
+	if (result == 0 && *count == 0) {
+		*reason = "the keyword has no value";
+		result = HAW_EFORMAT;
+	}
+	if (result == 0)
+		return 1;
+	haw_config_free_arguments(*arguments);
+	free(*word);
+	return result;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Looking up a host: walk the nodes as ssh(1) reads its files, keep what is first, judge what must
+ * not be ignored.
+ */
+#include <hawser/config.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "transport/keys/config_internal.h"
+#include "transport/keys/text.h"
+
+/* RSA keys below this size are refused anyway (key.h). */
+#define RSA_BITS_MIN 2048
+
+void *haw_config_own(haw_host_config *host, void *memory)
+{
+	void **owned = memory ? realloc(host->owned, (host->owned_count + 1) * sizeof(*owned)) : NULL;
+
+	if (!owned) {
+		free(memory);
+		return NULL;
+	}
+	host->owned = owned;
+	owned[host->owned_count++] = memory;
+	return memory;
+}
+
+void haw_host_config_free(haw_host_config *host)
+{
+	if (!host)
+		return;
+	for (size_t i = 0; i < host->named_count; i++)
+		free(host->named[i].text);
+	for (size_t i = 0; i < host->note_count; i++)
+		free(host->notes[i]);
+	for (size_t i = 0; i < host->owned_count; i++)
+		free(host->owned[i]);
+	free(host->named);
+	free(host->notes);
+	free(host->owned);
+	free(host);
+}
+
+const haw_host_values *haw_host_config_values(const haw_host_config *host)
+{
+	return &host->values;
+}
+
+const char *haw_host_config_note(const haw_host_config *host, size_t index)
+{
+	return index < host->note_count ? host->notes[index] : NULL;
+}
+
+static const char *find_named(const haw_host_config *host, const char *name)
+{
+	for (size_t i = 0; i < host->named_count; i++)
+		if (host->named[i].name == name)
+			return host->named[i].text;
+	return NULL;
+}
+
+const char *haw_host_config_get(const haw_host_config *host, const char *keyword)
+{
+	const struct haw_keyword *found = haw_keyword_find(keyword);
+
+	return found ? find_named(host, found->name) : NULL;
+}
+
+static char *join_arguments(const struct haw_config_node *node)
+{
+	size_t size = 1;
+	char *text, *at;
+
+	for (size_t i = 0; i < node->argument_count; i++)
+		size += strlen(node->arguments[i]) + 1;
+	text = at = malloc(size);
+	if (!text)
+		return NULL;
+	*at = '\0';
+	for (size_t i = 0; i < node->argument_count; i++) {
+		if (i > 0)
+			*at++ = ' ';
+		at = stpcpy(at, node->arguments[i]);
+	}
+	return text;
+}
+
+/* Remember the first value of a keyword for haw_host_config_get. 1 if it is the first, 0 if not. */
+static int remember(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	haw_host_config *host = lookup->host;
+	struct haw_named_value *named;
+	char *text;
+
+	if (find_named(host, node->keyword->name))
+		return 0;
+	named = realloc(host->named, (host->named_count + 1) * sizeof(*named));
+	if (!named)
+		return haw_no_memory(lookup->err);
+	host->named = named;
+	text = join_arguments(node);
+	if (!text)
+		return haw_no_memory(lookup->err);
+	named[host->named_count++] = (struct haw_named_value){ node->keyword->name, text };
+	return 1;
+}
+
+static int add_note(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *why)
+{
+	haw_host_config *host = lookup->host;
+	char **notes = realloc(host->notes, (host->note_count + 1) * sizeof(*notes)), word[64], *text;
+	int n;
+
+	if (!notes)
+		return haw_no_memory(lookup->err);
+	host->notes = notes;
+	haw_escape(word, sizeof(word), node->word, strlen(node->word));
+	if (node->line > 0)
+		n = asprintf(&text, "%s:%zu: %s %s", node->file, node->line, word, why);
+	else
+		n = asprintf(&text, "%s: %s %s", node->file, word, why);
+	if (n < 0)
+		return haw_no_memory(lookup->err);
+	notes[host->note_count++] = text;
+	return 0;
+}
+
+static bool is_inert(const struct haw_config_node *node)
+{
+	haw_span values = { (const uint8_t *)node->keyword->inert,
+			    node->keyword->inert ? strlen(node->keyword->inert) : 0 };
+	const char *given = node->arguments[0];
+	haw_span one;
+	long bits;
+	char *end;
+
+	if (node->keyword->id == HAW_K_REQUIRED_RSA_SIZE) {
+		bits = strtol(given, &end, 10);
+		return *end == '\0' && end != given && bits >= 0 && bits <= RSA_BITS_MIN;
+	}
+	while (node->argument_count == 1 && haw_list_next(&values, &one))
+		if (one.len == strlen(given) && strncasecmp((const char *)one.ptr, given, one.len) == 0)
+			return true;
+	return false;
+}
+
+static int refuse(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	return haw_config_fail(node, lookup->err, HAW_EUNSUPPORTED,
+			       "not supported by hawser, and ignoring it could reach or trust another host "
+			       "than ssh does; remove it for this host, or use another file with -F");
+}
+
+static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	uint8_t id = node->keyword->id;
+
+	if (!lookup->given[id])
+		lookup->given[id] = node;
+	if (id != HAW_K_IDENTITY_FILE)
+		return 0;
+	if (lookup->identity_count == HAW_CONFIG_LIST_MAX)
+		return haw_config_fail(node, lookup->err, HAW_ELIMIT, "more than %d identity files",
+				       HAW_CONFIG_LIST_MAX);
+	lookup->identities[lookup->identity_count++] = node;
+	return 0;
+}
+
+/* A keyword that holds for the host. */
+static int apply(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	const struct haw_keyword *keyword = node->keyword;
+	int first = remember(lookup, node);
+	bool counts;
+
+	if (first < 0)
+		return first;
+	if (keyword->kind == HAW_KEYWORD_VALUE)
+		return keep_value(lookup, node);
+	if (keyword->kind == HAW_KEYWORD_NOTE)
+		return first ? add_note(lookup, node, "has no effect here") : 0;
+	if (keyword->id < HAW_K_SINGLE) {
+		counts = !lookup->given[keyword->id];
+		if (counts)
+			lookup->given[keyword->id] = node;
+	} else {
+		counts = first || keyword->id == HAW_K_MANY;
+	}
+	return counts && !is_inert(node) ? refuse(lookup, node) : 0;
+}
+
+static int judge_unknown(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	const struct haw_config_node *ignore = lookup->given[HAW_K_IGNORE_UNKNOWN];
+	haw_span patterns = { NULL, 0 };
+	char word[128];
+	size_t i;
+
+	for (i = 0; node->word[i] && i + 1 < sizeof(word); i++)
+		word[i] = node->word[i] >= 'A' && node->word[i] <= 'Z' ? (char)(node->word[i] + 32) :
+									 node->word[i];
+	word[i] = '\0';
+	if (ignore)
+		patterns = (haw_span){ (const uint8_t *)ignore->arguments[0], strlen(ignore->arguments[0]) };
+	if (haw_pattern_list_match(patterns, word, true))
+		return add_note(lookup, node, "is unknown, and ignored as IgnoreUnknown says");
+	return haw_config_fail(node, lookup->err, HAW_EFORMAT,
+			       "ssh_config(5) has no such keyword (IgnoreUnknown can name it)");
+}
+
+/* Where the walk stands in one file. */
+struct walk {
+	bool active;	/* the lines here hold for the host */
+	bool never;	/* included from where they do not: no Host can match */
+};
+
+static bool host_matches(const struct haw_config_node *node, const char *alias)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < node->argument_count; i++) {
+		const char *text = node->arguments[i];
+		bool negated = *text == '!';
+		haw_span pattern = { (const uint8_t *)text + negated, strlen(text) - negated };
+
+		if (!haw_pattern_match(pattern, alias))
+			continue;
+		if (negated)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_node *node, struct walk *walk)
+{
+	if (!node->keyword)
+		return judge_unknown(lookup, node);
+	switch (node->keyword->id) {
+	case HAW_K_HOST:
+		walk->active = !walk->never && host_matches(node, lookup->alias);
+		return 0;
+	case HAW_K_MATCH:
+		walk->active = false;
+		return walk->never ? 0 : refuse(lookup, node);
+	case HAW_K_INCLUDE:
+		return 0;
+	default:
+		return walk->active ? apply(lookup, node) : 0;
+	}
+}
+
+static int walk_nodes(struct haw_config_lookup *lookup)
+{
+	/* One level per file that is open, and the command line below them. */
+	struct walk levels[HAW_CONFIG_DEPTH_MAX + 3] = { { .active = true } };
+	const haw_config *config = lookup->config;
+	size_t depth = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < config->node_count && result == 0; i++) {
+		const struct haw_config_node *node = &config->nodes[i];
+		const struct walk outer = levels[depth];
+
+		if (node->kind == HAW_NODE_FILE) {
+			levels[++depth] = node->include ? (struct walk){ outer.active,
+									 outer.never || !outer.active } :
+							  (struct walk){ .active = true };
+		} else if (node->kind == HAW_NODE_END) {
+			depth--;
+		} else {
+			result = visit_line(lookup, node, &levels[depth]);
+		}
+	}
+	return result;
+}
+
+haw_host_config *haw_config_lookup(const haw_config *config, const char *host, haw_error *err)
+{
+	struct haw_config_lookup *lookup = calloc(1, sizeof(*lookup));
+	haw_host_config *found = calloc(1, sizeof(*found));
+	int result = HAW_ENOMEM;
+	haw_error own;
+
+	if (lookup && found) {
+		lookup->config = config;
+		lookup->alias = host;
+		lookup->host = found;
+		lookup->err = err ? err : &own;
+		result = walk_nodes(lookup);
+		if (result == 0)
+			result = haw_config_read_values(lookup);
+	} else {
+		haw_no_memory(err);
+	}
+	free(lookup);
+	if (result == 0)
+		return found;
+	haw_host_config_free(found);
+	return NULL;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The key object: what is known of a key is computed once, when it is made, and read without locks
+ * afterwards.
+ */
+#include <hawser/key.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+
+#include "transport/hostkey/hostkey.h"
+#include "transport/keys/key_internal.h"
+#include "transport/keys/text.h"
+
+int haw_key_format_error(haw_error *err, const char *reason)
+{
+	return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0, "%s", reason);
+}
+
+int haw_key_passphrase_error(haw_error *err, bool given)
+{
+	return haw_error_set(err, HAW_EPASSPHRASE, HAW_FAULT_LOCAL, 0,
+			     given ? "the passphrase of the private key is wrong" :
+				     "the private key needs a passphrase");
+}
+
+static void dispose(haw_key *key)
+{
+	EVP_PKEY_free(key->pkey);
+	free(key->blob);
+	free(key->comment);
+	free(key);
+}
+
+/* Fill in what follows from the key. */
+static int describe(haw_key *key, haw_error *err)
+{
+	haw_message m;
+	int result;
+
+	key->type = haw_hostkey_type_of(key->pkey);
+	if (!key->type)
+		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+				     "the key is of a type that is not supported (ed25519, ecdsa and rsa are)");
+	key->bits = (unsigned int)EVP_PKEY_get_bits(key->pkey);
+	if (strcmp(key->type, "ssh-ed25519") == 0)
+		key->bits = 256;
+	if (strcmp(key->type, "ssh-rsa") == 0 && (key->bits < HAW_RSA_BITS_MIN || key->bits > HAW_RSA_BITS_MAX))
+		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+				     "the RSA key has %u bits; from %d to %d are accepted", key->bits,
+				     HAW_RSA_BITS_MIN, HAW_RSA_BITS_MAX);
+	haw_message_write(&m, 0);
+	result = haw_hostkey_encode(key->pkey, &m, err);
+	if (result == 0) {
+		key->blob = haw_message_take(&m, &key->blob_len);
+		if (!key->blob)
+			result = haw_no_memory(err);
+	}
+	haw_message_free(&m);
+	if (result < 0)
+		return result;
+	if (!haw_fingerprint_sha256(haw_key_blob(key), key->fingerprint, sizeof(key->fingerprint)))
+		return haw_error_set(err, HAW_ECRYPTO, HAW_FAULT_LOCAL, 0, "OpenSSL refuses SHA-256");
+	return 0;
+}
+
+haw_key *haw_key_wrap(EVP_PKEY *pkey, bool can_sign, haw_span comment, haw_error *err)
+{
+	haw_key *key = calloc(1, sizeof(*key));
+
+	if (!key) {
+		EVP_PKEY_free(pkey);
+		haw_no_memory(err);
+		return NULL;
+	}
+	atomic_init(&key->references, 1);
+	key->pkey = pkey;
+	key->can_sign = can_sign;
+	/* A comment is text: it ends at a NUL, and nobody needs more than a screen of it. */
+	if (comment.len > HAW_KEY_COMMENT_MAX)
+		comment.len = HAW_KEY_COMMENT_MAX;
+	key->comment = comment.len > 0 ? strndup((const char *)comment.ptr, comment.len) : strdup("");
+	if (!key->comment)
+		haw_no_memory(err);
+	if (!key->comment || describe(key, err) < 0) {
+		dispose(key);
+		return NULL;
+	}
+	return key;
+}
+
+haw_key *haw_key_ref(const haw_key *key)
+{
+	haw_key *own = (haw_key *)(uintptr_t)key;
+
+	atomic_fetch_add_explicit(&own->references, 1, memory_order_relaxed);
+	return own;
+}
+
+void haw_key_free(haw_key *key)
+{
+	if (key && atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) == 1)
+		dispose(key);
+}
+
+haw_key *haw_key_from_blob(haw_span blob, haw_error *err)
+{
+	EVP_PKEY *pkey = haw_hostkey_parse(blob, err);
+
+	return pkey ? haw_key_wrap(pkey, false, (haw_span){ NULL, 0 }, err) : NULL;
+}
+
+/* ---- Properties ---- */
+
+const char *haw_key_type(const haw_key *key)
+{
+	return key->type;
+}
+
+const char *haw_key_type_short(const haw_key *key)
+{
+	if (strcmp(key->type, "ssh-ed25519") == 0)
+		return "ED25519";
+	return strcmp(key->type, "ssh-rsa") == 0 ? "RSA" : "ECDSA";
+}
+
+haw_span haw_key_blob(const haw_key *key)
+{
+	return (haw_span){ key->blob, key->blob_len };
+}
+
+unsigned int haw_key_bits(const haw_key *key)
+{
+	return key->bits;
+}
+
+const char *haw_key_comment(const haw_key *key)
+{
+	return key->comment;
+}
+
+const char *haw_key_fingerprint(const haw_key *key)
+{
+	return key->fingerprint;
+}
+
+char *haw_key_fingerprint_md5(const haw_key *key, char out[HAW_FINGERPRINT_SIZE])
+{
+	uint8_t digest[16];
+	size_t at = 3;
+
+	if (EVP_Digest(key->blob, key->blob_len, digest, NULL, EVP_md5(), NULL) != 1)
+		return NULL;
+	memcpy(out, "MD5", 4);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		at += (size_t)snprintf(out + at, HAW_FINGERPRINT_SIZE - at, ":%02x", digest[i]);
+	return out;
+}
+
+bool haw_key_can_sign(const haw_key *key)
+{
+	return key->can_sign;
+}
+
+bool haw_key_equal(const haw_key *a, const haw_key *b)
+{
+	return haw_span_equal(haw_key_blob(a), haw_key_blob(b));
+}
+
+/* ---- Signatures ---- */
+
+const char *haw_key_algorithm_at(const haw_key *key, size_t index)
+{
+	static const char *const rsa[] = { "rsa-sha2-512", "rsa-sha2-256" };
+
+	if (strcmp(key->type, "ssh-rsa") == 0)
+		return index < 2 ? rsa[index] : NULL;
+	return index == 0 ? key->type : NULL;
+}
+
+static bool serves(const haw_key *key, const char *algorithm)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = haw_key_algorithm_at(key, i)) != NULL; i++)
+		if (strcmp(name, algorithm) == 0)
+			return true;
+	return false;
+}
+
+static int wrong_algorithm(const haw_key *key, const char *algorithm, haw_error *err)
+{
+	char name[64];
+
+	return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "a key of type %s does not serve %s",
+			     key->type, haw_escape(name, sizeof(name), algorithm, strlen(algorithm)));
+}
+
+int haw_key_sign(const haw_key *key, const char *algorithm, haw_span data, haw_message *out, haw_error *err)
+{
+	if (!key->can_sign)
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+				     "the private half of the key is not there to sign with");
+	if (!algorithm)
+		algorithm = haw_key_algorithm_at(key, 0);
+	if (!serves(key, algorithm))
+		return wrong_algorithm(key, algorithm, err);
+	return haw_hostkey_sign(key->pkey, algorithm, data, out, err);
+}
+
+int haw_key_verify(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
+		   haw_error *err)
+{
+	char named[64];
+	haw_message m;
+	haw_span name;
+
+	haw_message_read(&m, signature.ptr, signature.len);
+	name = haw_get_string(&m);
+	if (!haw_message_ok(&m) || name.len >= sizeof(named) || memchr(name.ptr, '\0', name.len))
+		return haw_key_format_error(err, "the signature is malformed");
+	memcpy(named, name.ptr, name.len);
+	named[name.len] = '\0';
+	if (!algorithm)
+		algorithm = named;
+	if (!serves(key, algorithm))
+		return wrong_algorithm(key, algorithm, err);
+	return haw_hostkey_verify(key->pkey, algorithm, data, signature, err);
+}
+
+/* ---- Making one ---- */
+
+static EVP_PKEY *generate(const char *type, unsigned int bits, haw_error *err)
+{
+	static const struct {
+		const char *type, *curve;
+		unsigned int bits;
+	} curves[] = {
+		{ "ecdsa-sha2-nistp256", "P-256", 256 },
+		{ "ecdsa-sha2-nistp384", "P-384", 384 },
+		{ "ecdsa-sha2-nistp521", "P-521", 521 },
+	};
+	bool any_curve = strcasecmp(type, "ecdsa") == 0;
+	char name[64];
+
+	if (strcasecmp(type, "ed25519") == 0 || strcmp(type, "ssh-ed25519") == 0)
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (strcasecmp(type, "rsa") == 0 || strcmp(type, "ssh-rsa") == 0) {
+		bits = bits ? bits : 3072;
+		if (bits >= HAW_RSA_BITS_MIN && bits <= HAW_RSA_BITS_MAX)
+			return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
+	}
+	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+		bool sized = bits == curves[i].bits || (bits == 0 && (!any_curve || i == 0));
+
+		if (sized && (any_curve || strcmp(type, curves[i].type) == 0))
+			return EVP_PKEY_Q_keygen(NULL, NULL, "EC", curves[i].curve);
+	}
+	haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "no key of type \"%s\" and %u bits can be made",
+		      haw_escape(name, sizeof(name), type, strlen(type)), bits);
+	return NULL;
+}
+
+haw_key *haw_key_generate(const char *type, unsigned int bits, const char *comment, haw_error *err)
+{
+	haw_span text = { (const uint8_t *)comment, comment ? strlen(comment) : 0 };
+	EVP_PKEY *pkey;
+
+	haw_error_set(err, HAW_ECRYPTO, HAW_FAULT_LOCAL, 0, "OpenSSL cannot make a key");
+	pkey = generate(type, bits, err);
+	return pkey ? haw_key_wrap(pkey, true, text, err) : NULL;
+}
