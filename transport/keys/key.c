@@ -37,12 +37,25 @@ static void dispose(haw_key *key)
 	free(key);
 }
 
+static int judge_rsa_size(EVP_PKEY *pkey, haw_error *err)
+{
+	int bits = EVP_PKEY_get_bits(pkey);
+
+	if (!EVP_PKEY_is_a(pkey, "RSA") || (bits >= HAW_RSA_BITS_MIN && bits <= HAW_RSA_BITS_MAX))
+		return 0;
+	return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			     "the RSA key has %d bits; from %d to %d are accepted", bits, HAW_RSA_BITS_MIN,
+			     HAW_RSA_BITS_MAX);
+}
+
 /* Fill in what follows from the key. */
 static int describe(haw_key *key, haw_error *err)
 {
 	haw_message m;
-	int result;
+	int result = judge_rsa_size(key->pkey, err);
 
+	if (result < 0)
+		return result;
 	key->type = haw_hostkey_type_of(key->pkey);
 	if (!key->type)
 		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
@@ -50,10 +63,6 @@ static int describe(haw_key *key, haw_error *err)
 	key->bits = (unsigned int)EVP_PKEY_get_bits(key->pkey);
 	if (strcmp(key->type, "ssh-ed25519") == 0)
 		key->bits = 256;
-	if (strcmp(key->type, "ssh-rsa") == 0 && (key->bits < HAW_RSA_BITS_MIN || key->bits > HAW_RSA_BITS_MAX))
-		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-				     "the RSA key has %u bits; from %d to %d are accepted", key->bits,
-				     HAW_RSA_BITS_MIN, HAW_RSA_BITS_MAX);
 	haw_message_write(&m, 0);
 	result = haw_hostkey_encode(key->pkey, &m, err);
 	if (result == 0) {

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the library makes of keys, known hosts and configurations, printed for test_openssh.py to
+ * compare with what OpenSSH's tools say. Errors are printed as "error CODE MESSAGE", status 1.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <hawser/config.h>
+#include <hawser/key.h>
+#include <hawser/known_hosts.h>
+
+static haw_error err;
+
+static int failed(void)
+{
+	printf("error %s: %s\n", haw_code_name(err.code), err.message);
+	return 1;
+}
+
+static const char *passphrase(const char *argument)
+{
+	return argument && *argument ? argument : NULL;
+}
+
+static void show_key(const haw_key *key)
+{
+	char md5[HAW_FINGERPRINT_SIZE];
+
+	printf("%u %s %s %s %s\n", haw_key_bits(key), haw_key_fingerprint(key), haw_key_type(key),
+	       haw_key_fingerprint_md5(key, md5), haw_key_comment(key));
+}
+
+static int put_out(haw_message *m)
+{
+	haw_span all = haw_message_all(m);
+
+	fwrite(all.ptr, 1, all.len, stdout);
+	haw_message_free(m);
+	return 0;
+}
+
+/* private FILE PASSPHRASE | public FILE | half FILE */
+static int command_key(char **a)
+{
+	bool encrypted = false;
+	haw_key *key = strcmp(a[0], "private") == 0 ? haw_key_load_private(a[1], passphrase(a[2]), &err) :
+		       strcmp(a[0], "public") == 0  ? haw_key_load_public(a[1], &err) :
+						      haw_key_public_from_private_file(a[1], &encrypted, &err);
+
+	if (encrypted)
+		printf("encrypted\n");
+	if (!key)
+		return failed();
+	show_key(key);
+	haw_key_free(key);
+	return 0;
+}
+
+/* line FILE PASSPHRASE: the public line of a private key */
+static int command_line(char **a)
+{
+	haw_key *key = haw_key_load_private(a[1], passphrase(a[2]), &err);
+	haw_message m;
+
+	if (!key)
+		return failed();
+	haw_message_write(&m, 0);
+	if (haw_key_format_public(key, &m, &err) < 0)
+		return failed();
+	haw_key_free(key);
+	return put_out(&m);
+}
+
+/* rewrite FILE PASSPHRASE NEWFILE NEWPASSPHRASE */
+static int command_rewrite(char **a)
+{
+	haw_key *key = haw_key_load_private(a[1], passphrase(a[2]), &err);
+	int result;
+
+	if (!key)
+		return failed();
+	result = haw_key_write_private(key, a[3], a[4], 2, &err);
+	haw_key_free(key);
+	return result < 0 ? failed() : 0;
+}
+
+/* generate TYPE BITS FILE PASSPHRASE: with FILE.pub */
+static int command_generate(char **a)
+{
+	haw_key *key = haw_key_generate(a[1], (unsigned int)atoi(a[2]), "made by hawser", &err);
+	char name[4096];
+	int result;
+
+	if (!key)
+		return failed();
+	snprintf(name, sizeof(name), "%s.pub", a[3]);
+	result = haw_key_write_private(key, a[3], a[4], 2, &err);
+	if (result == 0)
+		result = haw_key_write_public(key, name, &err);
+	if (result == 0)
+		show_key(key);
+	haw_key_free(key);
+	return result < 0 ? failed() : 0;
+}
+
+/* sign FILE PASSPHRASE ALGORITHM: the signature blob over standard input */
+static int command_sign(char **a)
+{
+	haw_key *key = haw_key_load_private(a[1], passphrase(a[2]), &err);
+	static uint8_t data[65536];
+	haw_span span = { data, fread(data, 1, sizeof(data), stdin) };
+	haw_message m;
+
+	if (!key)
+		return failed();
+	haw_message_write(&m, 0);
+	if (haw_key_sign(key, passphrase(a[3]), span, &m, &err) < 0)
+		return failed();
+	if (haw_key_verify(key, passphrase(a[3]), span, haw_message_all(&m), &err) < 0)
+		return failed();
+	haw_key_free(key);
+	return put_out(&m);
+}
+
+static haw_known_hosts *load_hosts(const char *path)
+{
+	haw_known_hosts *kh = haw_known_hosts_new();
+
+	if (kh && haw_known_hosts_load(kh, path, HAW_KNOWN_HOSTS_OPTIONAL, &err) == 0)
+		return kh;
+	haw_known_hosts_free(kh);
+	return NULL;
+}
+
+/* find FILE HOST PORT: the lines that name a host; problems FILE */
+static int command_find(char **a)
+{
+	haw_known_hosts *kh = load_hosts(a[1]);
+	haw_known_hosts_entry entry;
+	haw_known_hosts_problem problem;
+	size_t index = 0;
+
+	if (!kh)
+		return failed();
+	if (strcmp(a[0], "problems") == 0)
+		for (; haw_known_hosts_problem_at(kh, index, &problem); index++)
+			printf("%zu %s\n", problem.line, problem.reason);
+	else
+		while (haw_known_hosts_find(kh, a[2], (uint16_t)atoi(a[3]), &index, &entry))
+			printf("%zu %s %s\n", entry.line, entry.key_type, entry.fingerprint);
+	haw_known_hosts_free(kh);
+	return 0;
+}
+
+/* check FILE HOST PORT PUBLICKEY */
+static int command_check(char **a)
+{
+	static const char *const names[] = { "", "match", "unknown", "other-type", "changed", "revoked" };
+	haw_known_hosts *kh = load_hosts(a[1]);
+	haw_key *key = haw_key_load_public(a[4], &err);
+	haw_known_hosts_entry entry;
+	int result;
+
+	if (!kh || !key)
+		return failed();
+	result = haw_known_hosts_check(kh, a[2], (uint16_t)atoi(a[3]), key, &entry, &err);
+	if (result < 0)
+		return failed();
+	printf("%s", names[result]);
+	if (entry.file)
+		printf(" %zu %s %s", entry.line, entry.key_type, entry.fingerprint);
+	printf("\n");
+	haw_key_free(key);
+	haw_known_hosts_free(kh);
+	return 0;
+}
+
+/* add FILE HOST PORT PUBLICKEY HASH | remove FILE HOST PORT */
+static int command_change(char **a)
+{
+	haw_known_hosts *kh = load_hosts(a[1]);
+	bool add = strcmp(a[0], "add") == 0;
+	haw_key *key = add ? haw_key_load_public(a[4], &err) : NULL;
+	haw_known_hosts_entry entry;
+	size_t last = 0;
+	int result;
+
+	if (!kh || (add && !key))
+		return failed();
+	if (add)
+		result = haw_known_hosts_add(kh, a[1], a[2], (uint16_t)atoi(a[3]), key,
+					     strcmp(a[5], "hash") == 0 ? HAW_KNOWN_HOSTS_HASH : 0, &err);
+	else
+		result = haw_known_hosts_remove(kh, a[1], a[2], (uint16_t)atoi(a[3]), &err);
+	if (result < 0)
+		return failed();
+	while (haw_known_hosts_at(kh, last, &entry))
+		last++;
+	printf("%d", result);
+	if (add)
+		printf(" %zu", entry.line);
+	printf("\n");
+	haw_key_free(key);
+	haw_known_hosts_free(kh);
+	return 0;
+}
+
+static const char *yes(bool value)
+{
+	return value ? "yes" : "no";
+}
+
+static void show_list(const char *name, haw_string_list list)
+{
+	printf("%s", name);
+	for (size_t i = 0; i < list.count; i++)
+		printf(" %s", list.items[i]);
+	printf("\n");
+}
+
+/* As ssh -G prints it. */
+static void show_values(const haw_host_values *v)
+{
+	static const char *const levels[] = { "QUIET", "FATAL", "ERROR", "INFO",
+					      "VERBOSE", "DEBUG", "DEBUG2", "DEBUG3" };
+	static const char *const strict[] = { "ask", "true", "accept-new", "false" };
+
+	printf("hostname %s\nuser %s\nport %u\n", v->hostname, v->user, v->port);
+	printf("addressfamily %s\n", v->family == AF_INET ? "inet" : v->family == AF_INET6 ? "inet6" : "any");
+	for (size_t i = 0; i < v->identity_files.count; i++)
+		printf("identityfile %s\n", v->identity_files.items[i]);
+	printf("identitiesonly %s\nbatchmode %s\nhashknownhosts %s\n", yes(v->identities_only),
+	       yes(v->batch_mode), yes(v->hash_known_hosts));
+	printf("pubkeyauthentication %s\n", v->pubkey_authentication ? "true" : "false");
+	printf("passwordauthentication %s\nkbdinteractiveauthentication %s\n", yes(v->password_authentication),
+	       yes(v->kbd_interactive_authentication));
+	show_list("userknownhostsfile", v->user_known_hosts);
+	show_list("globalknownhostsfile", v->global_known_hosts);
+	printf("stricthostkeychecking %s\nloglevel %s\n", strict[v->strict_host_key], levels[v->log_level]);
+	if (v->connect_timeout_s)
+		printf("connecttimeout %u\n", v->connect_timeout_s);
+	else
+		printf("connecttimeout none\n");
+	printf("serveraliveinterval %u\nserveralivecountmax %u\n", v->server_alive_interval_s,
+	       v->server_alive_count_max);
+	printf("rekeylimit %llu %u\n", (unsigned long long)v->rekey_bytes, v->rekey_seconds);
+	if (v->ciphers)
+		printf("ciphers %s\n", v->ciphers);
+	if (v->macs)
+		printf("macs %s\n", v->macs);
+	if (v->kex)
+		printf("kexalgorithms %s\n", v->kex);
+	if (v->host_key_algorithms)
+		printf("hostkeyalgorithms %s\n", v->host_key_algorithms);
+}
+
+/* config HOME FLAGS FILE HOST [OPTION...]: FILE "" for none; FLAGS as the header numbers them */
+static int command_config(char **a)
+{
+	haw_config *config = haw_config_new(&err);
+	haw_host_config *host;
+
+	if (!config || haw_config_set_home(config, a[1], &err) < 0)
+		return failed();
+	for (char **option = a + 5; *option; option++)
+		if (haw_config_set(config, *option, &err) < 0)
+			return failed();
+	if (a[3][0] && haw_config_load_file(config, a[3], (unsigned int)atoi(a[2]), &err) < 0)
+		return failed();
+	host = haw_config_lookup(config, a[4], &err);
+	if (!host)
+		return failed();
+	show_values(haw_host_config_values(host));
+	for (size_t i = 0; haw_host_config_note(host, i); i++)
+		printf("note %s\n", haw_host_config_note(host, i));
+	haw_host_config_free(host);
+	haw_config_free(config);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int arguments;	/* behind the name, at least */
+	int (*run)(char **);
+} commands[] = {
+	{ "private", 2, command_key },	    { "public", 1, command_key },    { "half", 1, command_key },
+	{ "line", 2, command_line },	    { "rewrite", 4, command_rewrite }, { "generate", 4, command_generate },
+	{ "sign", 3, command_sign },	    { "find", 3, command_find },	   { "problems", 1, command_find },
+	{ "check", 4, command_check },	    { "add", 5, command_change },    { "remove", 3, command_change },
+	{ "config", 4, command_config },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 >= commands[i].arguments)
+			return commands[i].run(argv + 1);
+	fprintf(stderr, "wrong use\n");
+	return 2;
+}
