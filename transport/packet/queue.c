@@ -6,10 +6,7 @@
 
 #include <openssl/crypto.h>
 
-enum {
-	FIRST_SIZE = 4096,
-	KEPT_SIZE = 64 * 1024 /* an empty queue larger than this gives its memory back */
-};
+enum { FIRST_SIZE = 2048 };
 
 struct entry {
 	uint32_t kind, len;
@@ -39,7 +36,8 @@ static bool make_room(struct haw_queue *q, size_t need)
 		return false;
 	if (used > 0)
 		memcpy(data, q->data + q->head, used);
-	OPENSSL_cleanse(q->data, q->tail);
+	if (q->data)
+		OPENSSL_cleanse(q->data, q->tail);
 	free(q->data);
 	q->data = data;
 	q->capacity = capacity;
@@ -87,11 +85,11 @@ void haw_queue_drop(struct haw_queue *q)
 	q->head += entry_size(entry.len);
 	if (entry.kind != HAW_QUEUE_KEYS)
 		q->bytes -= entry.len;
-	if (q->head != q->tail)
-		return;
-	q->head = q->tail = 0;
-	if (q->capacity > KEPT_SIZE)
+	/* An idle connection owns no queue. All of it is wiped by now. */
+	if (q->head == q->tail) {
+		q->tail = 0;
 		haw_queue_free(q);
+	}
 }
 
 void haw_queue_free(struct haw_queue *q)
