@@ -26,6 +26,8 @@ const struct haw_ecdh_share haw_ecdh_x25519 = {
 	.group = "X25519",
 	.value_size = 32,
 	.secret_size = 32,
+	/* RFC 8731 §3, RFC 7748 §6.1 */
+	.zero_is_refused = true,
 	.generate = x25519_generate,
 	.put_public = x25519_put_public,
 	.take_public = x25519_take_public,

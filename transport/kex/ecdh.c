@@ -47,8 +47,6 @@ static int ecdh_start(struct haw_kex *kex, haw_message *out, haw_error *err)
 	return 0;
 }
 
-/* RFC 8731 §3: an X25519 result of zeroes means that the peer's value had low order. The x of a
- * valid NIST point is zero for no point that a peer could have reached honestly. */
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
 	uint8_t any = 0;
@@ -60,6 +58,7 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 
 static int agree(struct haw_kex *kex, EVP_PKEY *peer, haw_error *err)
 {
+	const struct haw_ecdh_share *share = share_of(kex);
 	struct haw_ecdh *ecdh = kex->state;
 	uint8_t secret[SECRET_MAX];
 	size_t len = sizeof(secret);
@@ -69,8 +68,8 @@ static int agree(struct haw_kex *kex, EVP_PKEY *peer, haw_error *err)
 	if (!context || EVP_PKEY_derive_init(context) != 1)
 		result = haw_kex_engine_failed(err);
 	else if (EVP_PKEY_derive_set_peer(context, peer) != 1 ||
-		 EVP_PKEY_derive(context, secret, &len) != 1 || len != share_of(kex)->secret_size ||
-		 is_zero(secret, len))
+		 EVP_PKEY_derive(context, secret, &len) != 1 || len != share->secret_size ||
+		 (share->zero_is_refused && is_zero(secret, len)))
 		result = haw_kex_protocol_error(err, "the peer's public value gives no secret");
 	else
 		result = haw_kex_set_secret(kex, (haw_span){secret, len}, err);

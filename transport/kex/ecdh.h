@@ -13,16 +13,17 @@
 #define HAW_ECDH_VALUE_MAX 2048u
 
 struct haw_ecdh {
-	EVP_PKEY *key;	    /* ephemeral; freed as soon as the secret stands */
-	haw_message ours;   /* public values, as the messages carry them */
+	EVP_PKEY *key;	  /* ephemeral; freed as soon as the secret stands */
+	haw_message ours; /* public values, as the messages carry them */
 	haw_message theirs;
 };
 
 /* How the values of one kind are made and joined. */
 struct haw_ecdh_share {
-	const char *group;	/* OpenSSL's name of the curve */
-	size_t value_size;	/* exact size of a public value */
-	size_t secret_size;	/* exact size of what EVP_PKEY_derive gives */
+	const char *group;    /* OpenSSL's name of the curve */
+	size_t value_size;    /* exact size of a public value */
+	size_t secret_size;   /* exact size of what EVP_PKEY_derive gives */
+	bool zero_is_refused; /* a secret of zeroes shows a public value of low order */
 	/* A fresh ephemeral key. */
 	EVP_PKEY *(*generate)(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx);
 	/* Append the public value of KEY. */
