@@ -317,7 +317,7 @@ const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *s
 	if (!backend)
 		snprintf(reason, size, "no backend can (%s)", skipped);
 	else if (at > 0)
-		snprintf(reason, size, "first in the order of preference that can (%s)", skipped);
+		snprintf(reason, size, "first in the order of preference that can; %s", skipped);
 	else
 		snprintf(reason, size, "first in the order of preference");
 	return backend;
