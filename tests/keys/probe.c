@@ -46,9 +46,10 @@ static int put_out(haw_message *m)
 static int command_key(char **a)
 {
 	bool encrypted = false;
-	haw_key *key = strcmp(a[0], "private") == 0 ? haw_key_load_private(a[1], passphrase(a[2]), &err) :
-		       strcmp(a[0], "public") == 0  ? haw_key_load_public(a[1], &err) :
-						      haw_key_public_from_private_file(a[1], &encrypted, &err);
+	haw_key *key = strcmp(a[0], "private") == 0 ? haw_key_load_private(a[1], passphrase(a[2]), &err)
+		       : strcmp(a[0], "public") == 0
+			       ? haw_key_load_public(a[1], &err)
+			       : haw_key_public_from_private_file(a[1], &encrypted, &err);
 
 	if (encrypted)
 		printf("encrypted\n");
@@ -111,7 +112,7 @@ static int command_sign(char **a)
 {
 	haw_key *key = haw_key_load_private(a[1], passphrase(a[2]), &err);
 	static uint8_t data[65536];
-	haw_span span = { data, fread(data, 1, sizeof(data), stdin) };
+	haw_span span = {data, fread(data, 1, sizeof(data), stdin)};
 	haw_message m;
 
 	if (!key)
@@ -158,7 +159,7 @@ static int command_find(char **a)
 /* check FILE HOST PORT PUBLICKEY */
 static int command_check(char **a)
 {
-	static const char *const names[] = { "", "match", "unknown", "other-type", "changed", "revoked" };
+	static const char *const names[] = {"", "match", "unknown", "other-type", "changed", "revoked"};
 	haw_known_hosts *kh = load_hosts(a[1]);
 	haw_key *key = haw_key_load_public(a[4], &err);
 	haw_known_hosts_entry entry;
@@ -224,9 +225,9 @@ static void show_list(const char *name, haw_string_list list)
 /* As ssh -G prints it. */
 static void show_values(const haw_host_values *v)
 {
-	static const char *const levels[] = { "QUIET", "FATAL", "ERROR", "INFO",
-					      "VERBOSE", "DEBUG", "DEBUG2", "DEBUG3" };
-	static const char *const strict[] = { "ask", "true", "accept-new", "false" };
+	static const char *const levels[] = {"QUIET",   "FATAL", "ERROR",  "INFO",
+					     "VERBOSE", "DEBUG", "DEBUG2", "DEBUG3"};
+	static const char *const strict[] = {"ask", "true", "accept-new", "false"};
 
 	printf("hostname %s\nuser %s\nport %u\n", v->hostname, v->user, v->port);
 	printf("addressfamily %s\n", v->family == AF_INET ? "inet" : v->family == AF_INET6 ? "inet6" : "any");
@@ -235,8 +236,8 @@ static void show_values(const haw_host_values *v)
 	printf("identitiesonly %s\nbatchmode %s\nhashknownhosts %s\n", yes(v->identities_only),
 	       yes(v->batch_mode), yes(v->hash_known_hosts));
 	printf("pubkeyauthentication %s\n", v->pubkey_authentication ? "true" : "false");
-	printf("passwordauthentication %s\nkbdinteractiveauthentication %s\n", yes(v->password_authentication),
-	       yes(v->kbd_interactive_authentication));
+	printf("passwordauthentication %s\nkbdinteractiveauthentication %s\n",
+	       yes(v->password_authentication), yes(v->kbd_interactive_authentication));
 	show_list("userknownhostsfile", v->user_known_hosts);
 	show_list("globalknownhostsfile", v->global_known_hosts);
 	printf("stricthostkeychecking %s\nloglevel %s\n", strict[v->strict_host_key], levels[v->log_level]);
@@ -283,14 +284,14 @@ static int command_config(char **a)
 
 static const struct {
 	const char *name;
-	int arguments;	/* behind the name, at least */
+	int arguments; /* behind the name, at least */
 	int (*run)(char **);
 } commands[] = {
-	{ "private", 2, command_key },	    { "public", 1, command_key },    { "half", 1, command_key },
-	{ "line", 2, command_line },	    { "rewrite", 4, command_rewrite }, { "generate", 4, command_generate },
-	{ "sign", 3, command_sign },	    { "find", 3, command_find },	   { "problems", 1, command_find },
-	{ "check", 4, command_check },	    { "add", 5, command_change },    { "remove", 3, command_change },
-	{ "config", 4, command_config },
+	{"private", 2, command_key},   {"public", 1, command_key},      {"half", 1, command_key},
+	{"line", 2, command_line},     {"rewrite", 4, command_rewrite}, {"generate", 4, command_generate},
+	{"sign", 3, command_sign},     {"find", 3, command_find},       {"problems", 1, command_find},
+	{"check", 4, command_check},   {"add", 5, command_change},      {"remove", 3, command_change},
+	{"config", 4, command_config},
 };
 
 int main(int argc, char **argv)

@@ -17,11 +17,11 @@
 #include "transport/keys/blowfish_pi.h"
 
 enum {
-	HASH_SIZE = 32,		/* bytes out of one bcrypt */
+	HASH_SIZE = 32, /* bytes out of one bcrypt */
 	HASH_WORDS = HASH_SIZE / 4,
-	DIGEST_SIZE = 64,	/* SHA-512, of passphrase and salt */
+	DIGEST_SIZE = 64, /* SHA-512, of passphrase and salt */
 	DIGEST_WORDS = DIGEST_SIZE / 4,
-	EXPANSIONS = 64,	/* bcrypt's cost of 6 */
+	EXPANSIONS = 64, /* bcrypt's cost of 6 */
 	ENCRYPTIONS = 64,
 	KEY_MAX = 1024
 };
@@ -74,7 +74,8 @@ static void blowfish_expand(struct blowfish *b, const uint32_t *key, const uint3
 static void load_words(uint32_t *words, const uint8_t *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++, bytes += 4)
-		words[i] = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+		words[i] = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+			   bytes[3];
 }
 
 /* One bcrypt of two digests. Its output words are little-endian, unlike everything before. */
@@ -147,7 +148,8 @@ int haw_bcrypt_pbkdf(const void *passphrase, size_t passphrase_len, const void *
 	if (passphrase_len == 0 || salt_len == 0 || salt_len > HAW_BCRYPT_SALT_MAX || rounds == 0 ||
 	    rounds > HAW_BCRYPT_ROUNDS_MAX || out_len == 0 || out_len > KEY_MAX)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
-				     "bcrypt: %zu bytes of salt and %u rounds are out of range", salt_len, rounds);
+				     "bcrypt: %zu bytes of salt and %u rounds are out of range", salt_len,
+				     rounds);
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");

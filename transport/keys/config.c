@@ -92,7 +92,7 @@ static struct haw_config_node *add_node(haw_config *config, int kind, const char
 		config->node_room = room;
 	}
 	nodes = &config->nodes[config->node_count++];
-	*nodes = (struct haw_config_node){ .kind = (uint8_t)kind, .file = file, .line = line };
+	*nodes = (struct haw_config_node){.kind = (uint8_t)kind, .file = file, .line = line};
 	return nodes;
 }
 
@@ -128,7 +128,8 @@ static int add_line(haw_config *config, const char *file, size_t number, haw_spa
 	int found = haw_config_cut((const char *)text.ptr, text.len, &word, &arguments, &count, &reason);
 
 	if (found == HAW_EFORMAT && number > 0)
-		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0, "%s:%zu: %s", file, number, reason);
+		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0, "%s:%zu: %s", file, number,
+				     reason);
 	if (found == HAW_EFORMAT)
 		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0, "%s: %s", file, reason);
 	if (found < 0)
@@ -150,7 +151,7 @@ static int add_line(haw_config *config, const char *file, size_t number, haw_spa
 
 int haw_config_set(haw_config *config, const char *text, haw_error *err)
 {
-	haw_span line = { (const uint8_t *)text, strlen(text) };
+	haw_span line = {(const uint8_t *)text, strlen(text)};
 	struct haw_config_node node;
 	int found = add_line(config, "command line", 0, line, err);
 
@@ -175,7 +176,7 @@ int haw_config_set(haw_config *config, const char *text, haw_error *err)
 struct source {
 	unsigned int flags;
 	int depth;
-	bool check;	/* owner and mode */
+	bool check; /* owner and mode */
 };
 
 static int load_source(haw_config *config, const char *path, const struct source *source, haw_error *err);
@@ -183,7 +184,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 static int load_includes(haw_config *config, const glob_t *found, const struct source *source, haw_error *err)
 {
 	/* As in ssh(1), what is included is checked even where the including file is not. */
-	struct source inner = { source->flags, source->depth + 1, true };
+	struct source inner = {source->flags, source->depth + 1, true};
 
 	for (size_t i = 0; i < found->gl_pathc; i++) {
 		haw_error own;
@@ -230,8 +231,8 @@ static int load_include(haw_config *config, size_t index, const struct source *s
 
 	if (source->depth >= HAW_CONFIG_DEPTH_MAX)
 		return haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
-				     "%s:%zu: files include one another more than %d deep", node.file, node.line,
-				     HAW_CONFIG_DEPTH_MAX);
+				     "%s:%zu: files include one another more than %d deep", node.file,
+				     node.line, HAW_CONFIG_DEPTH_MAX);
 	for (size_t i = 0; i < node.argument_count; i++) {
 		const char *reason;
 		char *pattern = include_pattern(config, node.arguments[i], source, &reason);
@@ -247,7 +248,8 @@ static int load_include(haw_config *config, size_t index, const struct source *s
 		if (result == GLOB_NOMATCH)
 			continue;
 		if (result != 0)
-			return haw_config_fail(&node, err, HAW_ESYSTEM, "cannot look for the files to include");
+			return haw_config_fail(&node, err, HAW_ESYSTEM,
+					       "cannot look for the files to include");
 		result = load_includes(config, &found, source, err);
 		globfree(&found);
 		if (result < 0)
@@ -263,7 +265,7 @@ static int load_lines(haw_config *config, const char *file, haw_span text, const
 
 	while (text.len > 0) {
 		const uint8_t *end = memchr(text.ptr, '\n', text.len);
-		haw_span line = { text.ptr, end ? (size_t)(end - text.ptr) : text.len };
+		haw_span line = {text.ptr, end ? (size_t)(end - text.ptr) : text.len};
 		size_t index = config->node_count;
 		int result = add_line(config, file, ++number, line, err);
 		const struct haw_keyword *keyword;
@@ -288,10 +290,11 @@ static int check_owner(const char *path, const struct stat *info, uid_t uid, haw
 
 	if ((info->st_uid == 0 || info->st_uid == uid) && (info->st_mode & 022) == 0)
 		return 0;
-	return haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_LOCAL, EACCES,
-			     "%s: bad owner or permissions: it must belong to you or root, and no one else may "
-			     "write to it (chmod go-w)",
-			     haw_escape(name, sizeof(name), path, strlen(path)));
+	return haw_error_set(
+		err, HAW_ESYSTEM, HAW_FAULT_LOCAL, EACCES,
+		"%s: bad owner or permissions: it must belong to you or root, and no one else may "
+		"write to it (chmod go-w)",
+		haw_escape(name, sizeof(name), path, strlen(path)));
 }
 
 static int load_source(haw_config *config, const char *path, const struct source *source, haw_error *err)
@@ -315,7 +318,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 		goto out;
 	}
 	node->include = source->depth > 0;
-	result = load_lines(config, file, (haw_span){ data, len }, source, err);
+	result = load_lines(config, file, (haw_span){data, len}, source, err);
 	if (result == 0 && !add_node(config, HAW_NODE_END, file, 0))
 		result = haw_no_memory(err);
 out:
@@ -325,7 +328,7 @@ out:
 
 int haw_config_load_file(haw_config *config, const char *path, unsigned int flags, haw_error *err)
 {
-	struct source source = { flags, 0, (flags & HAW_CONFIG_USER) != 0 };
+	struct source source = {flags, 0, (flags & HAW_CONFIG_USER) != 0};
 	size_t before = config->node_count;
 	const char *reason;
 	char *full = haw_config_expand_home(config, path, &reason);
@@ -333,7 +336,8 @@ int haw_config_load_file(haw_config *config, const char *path, unsigned int flag
 	int result;
 
 	if (!full && reason)
-		return haw_error_set(err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0, "configuration file: %s", reason);
+		return haw_error_set(err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0, "configuration file: %s",
+				     reason);
 	if (!full)
 		return haw_no_memory(err);
 	result = load_source(config, full, &source, &own);
@@ -350,7 +354,8 @@ int haw_config_load_file(haw_config *config, const char *path, unsigned int flag
 
 int haw_config_load_default(haw_config *config, haw_error *err)
 {
-	int result = haw_config_load_file(config, "~/.ssh/config", HAW_CONFIG_USER | HAW_CONFIG_OPTIONAL, err);
+	int result =
+		haw_config_load_file(config, "~/.ssh/config", HAW_CONFIG_USER | HAW_CONFIG_OPTIONAL, err);
 
 	if (result < 0)
 		return result;

@@ -187,7 +187,7 @@ static void expand(struct expansion *e, const char *text, bool environment)
 char *haw_config_expand(struct haw_config_lookup *lookup, const struct haw_config_node *node,
 			const char *text, const struct haw_expansion *how)
 {
-	struct expansion e = { .lookup = lookup, .tokens = how->tokens };
+	struct expansion e = {.lookup = lookup, .tokens = how->tokens};
 	char *start, *result = NULL;
 
 	start = how->tilde ? haw_config_expand_home(lookup->config, text, &e.reason) : strdup(text);

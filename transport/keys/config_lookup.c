@@ -105,7 +105,7 @@ static int remember(struct haw_config_lookup *lookup, const struct haw_config_no
 	text = join_arguments(node);
 	if (!text)
 		return haw_no_memory(lookup->err);
-	named[host->named_count++] = (struct haw_named_value){ node->keyword->name, text };
+	named[host->named_count++] = (struct haw_named_value){node->keyword->name, text};
 	return 1;
 }
 
@@ -131,8 +131,8 @@ static int add_note(struct haw_config_lookup *lookup, const struct haw_config_no
 
 static bool is_inert(const struct haw_config_node *node)
 {
-	haw_span values = { (const uint8_t *)node->keyword->inert,
-			    node->keyword->inert ? strlen(node->keyword->inert) : 0 };
+	haw_span values = {(const uint8_t *)node->keyword->inert,
+			   node->keyword->inert ? strlen(node->keyword->inert) : 0};
 	const char *given = node->arguments[0];
 	haw_span one;
 	long bits;
@@ -196,16 +196,16 @@ static int apply(struct haw_config_lookup *lookup, const struct haw_config_node 
 static int judge_unknown(struct haw_config_lookup *lookup, const struct haw_config_node *node)
 {
 	const struct haw_config_node *ignore = lookup->given[HAW_K_IGNORE_UNKNOWN];
-	haw_span patterns = { NULL, 0 };
+	haw_span patterns = {NULL, 0};
 	char word[128];
 	size_t i;
 
 	for (i = 0; node->word[i] && i + 1 < sizeof(word); i++)
-		word[i] = node->word[i] >= 'A' && node->word[i] <= 'Z' ? (char)(node->word[i] + 32) :
-									 node->word[i];
+		word[i] = node->word[i] >= 'A' && node->word[i] <= 'Z' ? (char)(node->word[i] + 32)
+								       : node->word[i];
 	word[i] = '\0';
 	if (ignore)
-		patterns = (haw_span){ (const uint8_t *)ignore->arguments[0], strlen(ignore->arguments[0]) };
+		patterns = (haw_span){(const uint8_t *)ignore->arguments[0], strlen(ignore->arguments[0])};
 	if (haw_pattern_list_match(patterns, word, true))
 		return add_note(lookup, node, "is unknown, and ignored as IgnoreUnknown says");
 	return haw_config_fail(node, lookup->err, HAW_EFORMAT,
@@ -214,8 +214,8 @@ static int judge_unknown(struct haw_config_lookup *lookup, const struct haw_conf
 
 /* Where the walk stands in one file. */
 struct walk {
-	bool active;	/* the lines here hold for the host */
-	bool never;	/* included from where they do not: no Host can match */
+	bool active; /* the lines here hold for the host */
+	bool never;  /* included from where they do not: no Host can match */
 };
 
 static bool host_matches(const struct haw_config_node *node, const char *alias)
@@ -225,7 +225,7 @@ static bool host_matches(const struct haw_config_node *node, const char *alias)
 	for (size_t i = 0; i < node->argument_count; i++) {
 		const char *text = node->arguments[i];
 		bool negated = *text == '!';
-		haw_span pattern = { (const uint8_t *)text + negated, strlen(text) - negated };
+		haw_span pattern = {(const uint8_t *)text + negated, strlen(text) - negated};
 
 		if (!haw_pattern_match(pattern, alias))
 			continue;
@@ -257,7 +257,7 @@ static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_
 static int walk_nodes(struct haw_config_lookup *lookup)
 {
 	/* One level per file that is open, and the command line below them. */
-	struct walk levels[HAW_CONFIG_DEPTH_MAX + 3] = { { .active = true } };
+	struct walk levels[HAW_CONFIG_DEPTH_MAX + 3] = {{.active = true}};
 	const haw_config *config = lookup->config;
 	size_t depth = 0;
 	int result = 0;
@@ -267,9 +267,9 @@ static int walk_nodes(struct haw_config_lookup *lookup)
 		const struct walk outer = levels[depth];
 
 		if (node->kind == HAW_NODE_FILE) {
-			levels[++depth] = node->include ? (struct walk){ outer.active,
-									 outer.never || !outer.active } :
-							  (struct walk){ .active = true };
+			levels[++depth] = node->include
+						  ? (struct walk){outer.active, outer.never || !outer.active}
+						  : (struct walk){.active = true};
 		} else if (node->kind == HAW_NODE_END) {
 			depth--;
 		} else {

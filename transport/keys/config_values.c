@@ -19,31 +19,30 @@ struct choice {
 	int value;
 };
 
-static const struct choice booleans[] = { { "yes", 1 }, { "true", 1 }, { "no", 0 }, { "false", 0 }, { NULL, 0 } };
+static const struct choice booleans[] = {{"yes", 1}, {"true", 1}, {"no", 0}, {"false", 0}, {NULL, 0}};
 
 static const struct choice strict_choices[] = {
-	{ "ask", HAW_STRICT_ASK }, { "yes", HAW_STRICT_YES }, { "true", HAW_STRICT_YES },
-	{ "accept-new", HAW_STRICT_ACCEPT_NEW }, { "no", HAW_STRICT_OFF }, { "false", HAW_STRICT_OFF },
-	{ "off", HAW_STRICT_OFF }, { NULL, 0 }
-};
+	{"ask", HAW_STRICT_ASK},  {"yes", HAW_STRICT_YES},
+	{"true", HAW_STRICT_YES}, {"accept-new", HAW_STRICT_ACCEPT_NEW},
+	{"no", HAW_STRICT_OFF},   {"false", HAW_STRICT_OFF},
+	{"off", HAW_STRICT_OFF},  {NULL, 0}};
 
-static const struct choice families[] = { { "any", 0 }, { "inet", AF_INET }, { "inet6", AF_INET6 }, { NULL, 0 } };
+static const struct choice families[] = {{"any", 0}, {"inet", AF_INET}, {"inet6", AF_INET6}, {NULL, 0}};
 
 static const struct choice log_levels[] = {
-	{ "QUIET", HAW_LOG_LEVEL_QUIET }, { "FATAL", HAW_LOG_LEVEL_FATAL }, { "ERROR", HAW_LOG_LEVEL_ERROR },
-	{ "INFO", HAW_LOG_LEVEL_INFO }, { "VERBOSE", HAW_LOG_LEVEL_VERBOSE }, { "DEBUG", HAW_LOG_LEVEL_DEBUG1 },
-	{ "DEBUG1", HAW_LOG_LEVEL_DEBUG1 }, { "DEBUG2", HAW_LOG_LEVEL_DEBUG2 },
-	{ "DEBUG3", HAW_LOG_LEVEL_DEBUG3 }, { NULL, 0 }
-};
+	{"QUIET", HAW_LOG_LEVEL_QUIET},     {"FATAL", HAW_LOG_LEVEL_FATAL},
+	{"ERROR", HAW_LOG_LEVEL_ERROR},     {"INFO", HAW_LOG_LEVEL_INFO},
+	{"VERBOSE", HAW_LOG_LEVEL_VERBOSE}, {"DEBUG", HAW_LOG_LEVEL_DEBUG1},
+	{"DEBUG1", HAW_LOG_LEVEL_DEBUG1},   {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
+	{"DEBUG3", HAW_LOG_LEVEL_DEBUG3},   {NULL, 0}};
 
 static int bad_value(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *wanted)
 {
 	char escaped[128];
 
-	return haw_config_fail(node, lookup->err, HAW_EFORMAT, "\"%s\" is not %s",
-			       haw_escape(escaped, sizeof(escaped), node->arguments[0],
-					  strlen(node->arguments[0])),
-			       wanted);
+	return haw_config_fail(
+		node, lookup->err, HAW_EFORMAT, "\"%s\" is not %s",
+		haw_escape(escaped, sizeof(escaped), node->arguments[0], strlen(node->arguments[0])), wanted);
 }
 
 /* The node of a keyword that takes exactly one argument, which may not be empty. NULL with *RESULT 0
@@ -172,7 +171,9 @@ static int read_time(struct haw_config_lookup *lookup, int id, uint32_t *seconds
 		*seconds = 0;
 		return 0;
 	}
-	return parse_time(node->arguments[0], seconds) ? 0 : bad_value(lookup, node, "a time such as 90 or 1m30s");
+	return parse_time(node->arguments[0], seconds)
+		       ? 0
+		       : bad_value(lookup, node, "a time such as 90 or 1m30s");
 }
 
 static bool parse_size(const char *text, uint64_t *bytes)
@@ -218,7 +219,8 @@ static int read_rekey_limit(struct haw_config_lookup *lookup, haw_host_values *v
 		return bad_value(lookup, node, "a size such as 512M");
 	if (node->argument_count == 2 && strcmp(node->arguments[1], "none") != 0 &&
 	    !parse_time(node->arguments[1], &v->rekey_seconds))
-		return haw_config_fail(node, lookup->err, HAW_EFORMAT, "the second value is not a time such as 1h");
+		return haw_config_fail(node, lookup->err, HAW_EFORMAT,
+				       "the second value is not a time such as 1h");
 	return 0;
 }
 
@@ -246,14 +248,15 @@ static bool list_add(const char **items, size_t *count, const char *text)
 	return true;
 }
 
-static int list_keep(struct haw_config_lookup *lookup, const char **items, size_t count, haw_string_list *list)
+static int list_keep(struct haw_config_lookup *lookup, const char **items, size_t count,
+		     haw_string_list *list)
 {
 	const char **kept = haw_config_own(lookup->host, calloc(count + 1, sizeof(*kept)));
 
 	if (!kept)
 		return haw_no_memory(lookup->err);
 	memcpy(kept, items, count * sizeof(*kept));
-	*list = (haw_string_list){ kept, count };
+	*list = (haw_string_list){kept, count};
 	return 0;
 }
 
@@ -286,8 +289,8 @@ static int read_files(struct haw_config_lookup *lookup, int id, const char *cons
 	int result;
 
 	if (node)
-		result = list_expand(lookup, node, (const char *const *)node->arguments, node->argument_count, how,
-				     items, &count);
+		result = list_expand(lookup, node, (const char *const *)node->arguments, node->argument_count,
+				     how, items, &count);
 	else
 		result = list_expand(lookup, NULL, defaults, 2, how, items, &count);
 	return result < 0 ? result : list_keep(lookup, items, count, list);
@@ -295,8 +298,8 @@ static int read_files(struct haw_config_lookup *lookup, int id, const char *cons
 
 static int read_identities(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const char *const defaults[] = { "~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519" };
-	static const struct haw_expansion how = { true, true, PATH_TOKENS };
+	static const char *const defaults[] = {"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"};
+	static const struct haw_expansion how = {true, true, PATH_TOKENS};
 	const char *items[HAW_CONFIG_LIST_MAX];
 	size_t count = 0;
 	int result = 0;
@@ -309,35 +312,37 @@ static int read_identities(struct haw_config_lookup *lookup, haw_host_values *v)
 
 		if (node->argument_count > 1)
 			return haw_config_fail(node, lookup->err, HAW_EFORMAT, "takes one file");
-		result = list_expand(lookup, node, (const char *const *)node->arguments, 1, &how, items, &count);
+		result = list_expand(lookup, node, (const char *const *)node->arguments, 1, &how, items,
+				     &count);
 	}
 	return result < 0 ? result : list_keep(lookup, items, count, &v->identity_files);
 }
 
 static int read_known_hosts(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const char *const user[] = { "~/.ssh/known_hosts", "~/.ssh/known_hosts2" };
-	static const char *const global[] = { "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2" };
-	static const struct haw_expansion expanded = { true, true, PATH_TOKENS }, plain = { true, false, NULL };
+	static const char *const user[] = {"~/.ssh/known_hosts", "~/.ssh/known_hosts2"};
+	static const char *const global[] = {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"};
+	static const struct haw_expansion expanded = {true, true, PATH_TOKENS}, plain = {true, false, NULL};
 	int result = read_files(lookup, HAW_K_USER_KNOWN_HOSTS, user, &expanded, &v->user_known_hosts);
 
-	return result < 0 ? result :
-			    read_files(lookup, HAW_K_GLOBAL_KNOWN_HOSTS, global, &plain, &v->global_known_hosts);
+	return result < 0
+		       ? result
+		       : read_files(lookup, HAW_K_GLOBAL_KNOWN_HOSTS, global, &plain, &v->global_known_hosts);
 }
 
 /* ---- Everything ---- */
 
 static int read_host(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const struct haw_expansion how = { false, false, "%h" };
+	static const struct haw_expansion how = {false, false, "%h"};
 	int result;
 	const struct haw_config_node *node = single(lookup, HAW_K_HOSTNAME, &result);
 	char *name;
 
 	if (result < 0)
 		return result;
-	name = node ? haw_config_expand(lookup, node, node->arguments[0], &how) :
-		      haw_config_own(lookup->host, strdup(lookup->alias));
+	name = node ? haw_config_expand(lookup, node, node->arguments[0], &how)
+		    : haw_config_own(lookup->host, strdup(lookup->alias));
 	v->alias = haw_config_own(lookup->host, strdup(lookup->alias));
 	if (!name || !v->alias)
 		return node ? lookup->err->code : haw_no_memory(lookup->err);
@@ -368,12 +373,12 @@ static int read_switches(struct haw_config_lookup *lookup, haw_host_values *v)
 		int id;
 		bool *value;
 	} switches[] = {
-		{ HAW_K_IDENTITIES_ONLY, &v->identities_only },
-		{ HAW_K_HASH_KNOWN_HOSTS, &v->hash_known_hosts },
-		{ HAW_K_BATCH_MODE, &v->batch_mode },
-		{ HAW_K_PUBKEY_AUTH, &v->pubkey_authentication },
-		{ HAW_K_PASSWORD_AUTH, &v->password_authentication },
-		{ HAW_K_KBDINT_AUTH, &v->kbd_interactive_authentication },
+		{HAW_K_IDENTITIES_ONLY, &v->identities_only},
+		{HAW_K_HASH_KNOWN_HOSTS, &v->hash_known_hosts},
+		{HAW_K_BATCH_MODE, &v->batch_mode},
+		{HAW_K_PUBKEY_AUTH, &v->pubkey_authentication},
+		{HAW_K_PASSWORD_AUTH, &v->password_authentication},
+		{HAW_K_KBDINT_AUTH, &v->kbd_interactive_authentication},
 	};
 
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
@@ -388,12 +393,14 @@ static int read_switches(struct haw_config_lookup *lookup, haw_host_values *v)
 static int read_choices(struct haw_config_lookup *lookup, haw_host_values *v)
 {
 	int strict = HAW_STRICT_ASK, level = HAW_LOG_LEVEL_INFO;
-	int result = read_choice(lookup, HAW_K_STRICT, strict_choices, "yes, no, ask, accept-new or off", &strict);
+	int result =
+		read_choice(lookup, HAW_K_STRICT, strict_choices, "yes, no, ask, accept-new or off", &strict);
 
 	if (result == 0)
 		result = read_choice(lookup, HAW_K_LOG_LEVEL, log_levels, "a log level", &level);
 	if (result == 0)
-		result = read_choice(lookup, HAW_K_ADDRESS_FAMILY, families, "any, inet or inet6", &v->family);
+		result =
+			read_choice(lookup, HAW_K_ADDRESS_FAMILY, families, "any, inet or inet6", &v->family);
 	v->strict_host_key = (enum haw_strict_host_key)strict;
 	v->log_level = (enum haw_log_level)level;
 	return result;
@@ -420,8 +427,7 @@ int haw_config_read_values(struct haw_config_lookup *lookup)
 	static int (*const readers[])(struct haw_config_lookup *, haw_host_values *) = {
 		read_host, read_numbers, read_choices, read_switches, read_lists, read_rekey_limit,
 		/* Their tokens stand for what was read above. */
-		read_identities, read_known_hosts
-	};
+		read_identities, read_known_hosts};
 	haw_host_values *v = &lookup->host->values;
 
 	*v = (haw_host_values){

@@ -25,8 +25,8 @@ int haw_key_format_error(haw_error *err, const char *reason)
 int haw_key_passphrase_error(haw_error *err, bool given)
 {
 	return haw_error_set(err, HAW_EPASSPHRASE, HAW_FAULT_LOCAL, 0,
-			     given ? "the passphrase of the private key is wrong" :
-				     "the private key needs a passphrase");
+			     given ? "the passphrase of the private key is wrong"
+				   : "the private key needs a passphrase");
 }
 
 static void dispose(haw_key *key)
@@ -58,8 +58,9 @@ static int describe(haw_key *key, haw_error *err)
 		return result;
 	key->type = haw_hostkey_type_of(key->pkey);
 	if (!key->type)
-		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-				     "the key is of a type that is not supported (ed25519, ecdsa and rsa are)");
+		return haw_error_set(
+			err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			"the key is of a type that is not supported (ed25519, ecdsa and rsa are)");
 	key->bits = (unsigned int)EVP_PKEY_get_bits(key->pkey);
 	if (strcmp(key->type, "ssh-ed25519") == 0)
 		key->bits = 256;
@@ -121,7 +122,7 @@ haw_key *haw_key_from_blob(haw_span blob, haw_error *err)
 {
 	EVP_PKEY *pkey = haw_hostkey_parse(blob, err);
 
-	return pkey ? haw_key_wrap(pkey, false, (haw_span){ NULL, 0 }, err) : NULL;
+	return pkey ? haw_key_wrap(pkey, false, (haw_span){NULL, 0}, err) : NULL;
 }
 
 /* ---- Properties ---- */
@@ -140,7 +141,7 @@ const char *haw_key_type_short(const haw_key *key)
 
 haw_span haw_key_blob(const haw_key *key)
 {
-	return (haw_span){ key->blob, key->blob_len };
+	return (haw_span){key->blob, key->blob_len};
 }
 
 unsigned int haw_key_bits(const haw_key *key)
@@ -185,7 +186,7 @@ bool haw_key_equal(const haw_key *a, const haw_key *b)
 
 const char *haw_key_algorithm_at(const haw_key *key, size_t index)
 {
-	static const char *const rsa[] = { "rsa-sha2-512", "rsa-sha2-256" };
+	static const char *const rsa[] = {"rsa-sha2-512", "rsa-sha2-256"};
 
 	if (strcmp(key->type, "ssh-rsa") == 0)
 		return index < 2 ? rsa[index] : NULL;
@@ -250,9 +251,9 @@ static EVP_PKEY *generate(const char *type, unsigned int bits, haw_error *err)
 		const char *type, *curve;
 		unsigned int bits;
 	} curves[] = {
-		{ "ecdsa-sha2-nistp256", "P-256", 256 },
-		{ "ecdsa-sha2-nistp384", "P-384", 384 },
-		{ "ecdsa-sha2-nistp521", "P-521", 521 },
+		{"ecdsa-sha2-nistp256", "P-256", 256},
+		{"ecdsa-sha2-nistp384", "P-384", 384},
+		{"ecdsa-sha2-nistp521", "P-521", 521},
 	};
 	bool any_curve = strcasecmp(type, "ecdsa") == 0;
 	char name[64];
@@ -270,14 +271,15 @@ static EVP_PKEY *generate(const char *type, unsigned int bits, haw_error *err)
 		if (sized && (any_curve || strcmp(type, curves[i].type) == 0))
 			return EVP_PKEY_Q_keygen(NULL, NULL, "EC", curves[i].curve);
 	}
-	haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "no key of type \"%s\" and %u bits can be made",
+	haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+		      "no key of type \"%s\" and %u bits can be made",
 		      haw_escape(name, sizeof(name), type, strlen(type)), bits);
 	return NULL;
 }
 
 haw_key *haw_key_generate(const char *type, unsigned int bits, const char *comment, haw_error *err)
 {
-	haw_span text = { (const uint8_t *)comment, comment ? strlen(comment) : 0 };
+	haw_span text = {(const uint8_t *)comment, comment ? strlen(comment) : 0};
 	EVP_PKEY *pkey;
 
 	haw_error_set(err, HAW_ECRYPTO, HAW_FAULT_LOCAL, 0, "OpenSSL cannot make a key");

@@ -23,10 +23,10 @@ static int check_mode(const char *path, const struct stat *info, haw_error *err)
 	/* As ssh(1): a file of somebody else's, on a read-only medium say, is theirs to guard. */
 	if (info->st_uid != getuid() || (info->st_mode & 077) == 0)
 		return 0;
-	return haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_LOCAL, EACCES,
-			     "%s: permissions %04o let others read this private key, so it is not used (chmod go=)",
-			     haw_escape(name, sizeof(name), path, strlen(path)),
-			     (unsigned int)(info->st_mode & 07777));
+	return haw_error_set(
+		err, HAW_ESYSTEM, HAW_FAULT_LOCAL, EACCES,
+		"%s: permissions %04o let others read this private key, so it is not used (chmod go=)",
+		haw_escape(name, sizeof(name), path, strlen(path)), (unsigned int)(info->st_mode & 07777));
 }
 
 static int read_private(const char *path, uint8_t **data, size_t *len, haw_error *err)
@@ -54,7 +54,7 @@ static void name_file(const char *path, haw_error *err)
 
 haw_key *haw_key_parse_private(const void *data, size_t len, const char *passphrase, haw_error *err)
 {
-	haw_span span = { data, len };
+	haw_span span = {data, len};
 	bool encrypted;
 
 	if (len > HAW_KEY_FILE_MAX) {
@@ -111,10 +111,10 @@ haw_key *haw_key_public_from_private_file(const char *path, bool *encrypted, haw
 	*encrypted = false;
 	if (read_private(path, &data, &len, err) < 0)
 		return NULL;
-	if (haw_openssh_detect((haw_span){ data, len }))
-		key = haw_openssh_parse_public((haw_span){ data, len }, encrypted, err);
+	if (haw_openssh_detect((haw_span){data, len}))
+		key = haw_openssh_parse_public((haw_span){data, len}, encrypted, err);
 	else
-		key = public_beside(path, (haw_span){ data, len }, encrypted, err);
+		key = public_beside(path, (haw_span){data, len}, encrypted, err);
 	if (!key)
 		name_file(path, err);
 	haw_file_free(data, len);
@@ -139,7 +139,7 @@ static haw_span take_word(haw_span *line)
 	}
 	while (n < line->len && !is_blank(line->ptr[n]))
 		n++;
-	word = (haw_span){ line->ptr, n };
+	word = (haw_span){line->ptr, n};
 	line->ptr += n;
 	line->len -= n;
 	return word;
@@ -171,7 +171,7 @@ static haw_key *with_comment(haw_key *key, haw_span comment, haw_error *err)
 
 haw_key *haw_key_parse_public(const void *line, size_t len, haw_error *err)
 {
-	haw_span rest = { line, len }, type, digits;
+	haw_span rest = {line, len}, type, digits;
 	haw_key *key = NULL;
 	uint8_t *blob;
 	size_t blob_len;
@@ -190,7 +190,7 @@ haw_key *haw_key_parse_public(const void *line, size_t len, haw_error *err)
 		return NULL;
 	}
 	if (haw_base64_decode(blob, &blob_len, (const char *)digits.ptr, digits.len))
-		key = haw_key_from_blob((haw_span){ blob, blob_len }, err);
+		key = haw_key_from_blob((haw_span){blob, blob_len}, err);
 	else
 		haw_key_format_error(err, "the public key is not valid base64");
 	free(blob);
@@ -212,11 +212,11 @@ haw_key *haw_key_load_public(const char *path, haw_error *err)
 	if (haw_file_read(path, HAW_KEY_FILE_MAX, &data, &len, NULL, err) < 0)
 		return NULL;
 	haw_key_format_error(err, "no public key in this file");
-	rest = (haw_span){ data, len };
+	rest = (haw_span){data, len};
 	while (rest.len > 0) {
 		const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
 		size_t taken = end ? (size_t)(end - rest.ptr) + 1 : rest.len;
-		haw_span line = { rest.ptr, taken };
+		haw_span line = {rest.ptr, taken};
 		haw_span look = line, word = take_word(&look);
 
 		rest.ptr += taken;

@@ -88,9 +88,9 @@ int haw_hosts_cut(haw_span text, struct haw_hosts_fields *fields, const char **r
 	}
 	if (text.ptr[0] == '@') {
 		marker = take_field(&text);
-		fields->marker = haw_span_is(marker, "@revoked")	    ? HAW_MARKER_REVOKED
+		fields->marker = haw_span_is(marker, "@revoked")          ? HAW_MARKER_REVOKED
 				 : haw_span_is(marker, "@cert-authority") ? HAW_MARKER_CERT_AUTHORITY
-									    : -1;
+									  : -1;
 		if (fields->marker < 0) {
 			*reason = "the marker is neither @revoked nor @cert-authority";
 			return -1;
@@ -166,16 +166,17 @@ int haw_hosts_add_line(haw_known_hosts *kh, const char *file, size_t number,
 
 	if (!line)
 		return HAW_ENOMEM;
-	*line = (struct haw_hosts_line){ .file = file, .line = number, .marker = fields->marker };
+	*line = (struct haw_hosts_line){.file = file, .line = number, .marker = fields->marker};
 	line->names = copy_text(&at, fields->names);
 	line->type = copy_text(&at, fields->type);
 	line->hashed = fields->names.ptr[0] == '|';
 	if (line->hashed && !haw_hosts_parse_hash(fields->names, line->salt, line->hash)) {
 		*reason = "the hashed name is not of the form |1|salt|hash";
-	} else if (!haw_base64_decode((uint8_t *)at, &blob_len, (const char *)fields->key.ptr, fields->key.len)) {
+	} else if (!haw_base64_decode((uint8_t *)at, &blob_len, (const char *)fields->key.ptr,
+				      fields->key.len)) {
 		*reason = "the key is not valid base64";
 	} else {
-		line->blob = (haw_span){ (uint8_t *)at, blob_len };
+		line->blob = (haw_span){(uint8_t *)at, blob_len};
 		if (!blob_is_built_as(line->blob, fields->type))
 			*reason = "the key is damaged, or not of the type that stands before it";
 		else if (add_to_lines(kh, line))
@@ -197,7 +198,7 @@ static bool add_problem(haw_known_hosts *kh, const char *file, size_t line, cons
 	if (!problems)
 		return false;
 	kh->problems = problems;
-	problems[kh->problem_count++] = (haw_known_hosts_problem){ file, line, reason };
+	problems[kh->problem_count++] = (haw_known_hosts_problem){file, line, reason};
 	return true;
 }
 
@@ -208,9 +209,9 @@ bool haw_hosts_next_line(haw_span *text, haw_span *line, haw_span *raw)
 	if (text->len == 0)
 		return false;
 	end = memchr(text->ptr, '\n', text->len);
-	*line = (haw_span){ text->ptr, end ? (size_t)(end - text->ptr) : text->len };
+	*line = (haw_span){text->ptr, end ? (size_t)(end - text->ptr) : text->len};
 	if (raw)
-		*raw = (haw_span){ line->ptr, line->len + (end ? 1 : 0) };
+		*raw = (haw_span){line->ptr, line->len + (end ? 1 : 0)};
 	text->ptr += line->len + (end ? 1 : 0);
 	text->len -= line->len + (end ? 1 : 0);
 	while (line->len > 0 && line->ptr[line->len - 1] == '\r')
@@ -218,12 +219,11 @@ bool haw_hosts_next_line(haw_span *text, haw_span *line, haw_span *raw)
 	return true;
 }
 
-int haw_known_hosts_parse(haw_known_hosts *kh, const char *name, const void *text, size_t len,
-			  haw_error *err)
+int haw_known_hosts_parse(haw_known_hosts *kh, const char *name, const void *text, size_t len, haw_error *err)
 {
 	size_t lines_before = kh->line_count, problems_before = kh->problem_count, number = 0;
 	const char *file = haw_hosts_file_name(kh, name);
-	haw_span rest = { text, len }, line;
+	haw_span rest = {text, len}, line;
 	bool enough = file != NULL;
 
 	while (enough && haw_hosts_next_line(&rest, &line, NULL)) {

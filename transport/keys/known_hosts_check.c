@@ -44,8 +44,8 @@ bool haw_hosts_parse_hash(haw_span name, uint8_t *salt, uint8_t *hash)
 	if (name.len != 3 + digits + 1 + digits || memcmp(name.ptr, "|1|", 3) != 0 ||
 	    name.ptr[3 + digits] != '|')
 		return false;
-	return parse_digest((haw_span){ name.ptr + 3, digits }, salt) &&
-	       parse_digest((haw_span){ name.ptr + 4 + digits, digits }, hash);
+	return parse_digest((haw_span){name.ptr + 3, digits}, salt) &&
+	       parse_digest((haw_span){name.ptr + 4 + digits, digits}, hash);
 }
 
 bool haw_hosts_plain_name(const char *host, uint16_t port, char *out, size_t size)
@@ -67,7 +67,7 @@ bool haw_hosts_plain_name(const char *host, uint16_t port, char *out, size_t siz
 bool haw_hosts_line_names(const struct haw_hosts_line *line, const char *name)
 {
 	uint8_t hash[HAW_HOSTS_SALT_SIZE];
-	haw_span names = { (const uint8_t *)line->names, strlen(line->names) };
+	haw_span names = {(const uint8_t *)line->names, strlen(line->names)};
 
 	if (!line->hashed)
 		return haw_pattern_list_match(names, name, true);
@@ -169,7 +169,7 @@ int haw_known_hosts_check(const haw_known_hosts *kh, const char *host, uint16_t 
 	int result, bare;
 
 	if (match)
-		*match = (haw_known_hosts_entry){ .file = NULL };
+		*match = (haw_known_hosts_entry){.file = NULL};
 	if (!haw_hosts_plain_name(host, port, name, sizeof(name)))
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the host's name is too long");
 	result = check_name(kh, name, key, &decided);

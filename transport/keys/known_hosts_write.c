@@ -131,7 +131,8 @@ int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host,
 		result = haw_no_memory(err);
 		goto out;
 	}
-	result = haw_known_hosts_name(host, port, (flags & HAW_KNOWN_HOSTS_HASH) != 0, name, sizeof(name), err);
+	result = haw_known_hosts_name(host, port, (flags & HAW_KNOWN_HOSTS_HASH) != 0, name, sizeof(name),
+				      err);
 	if (result < 0)
 		goto out;
 	at += snprintf(at, room, "%s %s ", name, haw_key_type(key));
@@ -140,8 +141,9 @@ int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host,
 	result = append_to_file(path, line, &number, err);
 	if (result < 0)
 		goto out;
-	whole = (haw_span){ (const uint8_t *)line, strlen(line) };
-	if (!haw_hosts_next_line(&whole, &line_span, NULL) || haw_hosts_cut(line_span, &fields, &reason) != 1 ||
+	whole = (haw_span){(const uint8_t *)line, strlen(line)};
+	if (!haw_hosts_next_line(&whole, &line_span, NULL) ||
+	    haw_hosts_cut(line_span, &fields, &reason) != 1 ||
 	    haw_hosts_add_line(kh, file, number, &fields, &reason) != 0)
 		result = haw_no_memory(err);
 out:
@@ -175,7 +177,7 @@ static bool names_literally(const struct haw_hosts_fields *fields, const char *n
 /* Squeeze the lines that name NAME out of the LEN bytes at DATA; returns how many there were. */
 static int squeeze(uint8_t *data, size_t *len, const char *name)
 {
-	haw_span rest = { data, *len }, line, raw;
+	haw_span rest = {data, *len}, line, raw;
 	size_t kept = 0;
 	int removed = 0;
 

@@ -22,9 +22,9 @@ enum { ED25519_SIZE = 32, SCALAR_MAX = 66, RSA_BYTES_MAX = HAW_RSA_BITS_MAX / 8 
 static const struct curve {
 	const char *type, *ssh, *openssl;
 } curves[] = {
-	{ "ecdsa-sha2-nistp256", "nistp256", "prime256v1" },
-	{ "ecdsa-sha2-nistp384", "nistp384", "secp384r1" },
-	{ "ecdsa-sha2-nistp521", "nistp521", "secp521r1" },
+	{"ecdsa-sha2-nistp256", "nistp256", "prime256v1"},
+	{"ecdsa-sha2-nistp384", "nistp384", "secp384r1"},
+	{"ecdsa-sha2-nistp521", "nistp521", "secp521r1"},
 };
 
 static const struct curve *find_curve(haw_span type)
@@ -170,13 +170,14 @@ static bool complete_rsa(BIGNUM **number, BN_CTX *ctx)
 {
 	BIGNUM *product = BN_CTX_get(ctx), *less = BN_CTX_get(ctx);
 
-	return less && !BN_is_zero(number[RSA_P]) && !BN_is_one(number[RSA_P]) && !BN_is_zero(number[RSA_Q]) &&
-	       !BN_is_one(number[RSA_Q]) && BN_mul(product, number[RSA_P], number[RSA_Q], ctx) &&
-	       BN_cmp(product, number[RSA_N]) == 0 &&
-	       BN_mod_mul(product, number[RSA_IQMP], number[RSA_Q], number[RSA_P], ctx) && BN_is_one(product) &&
-	       BN_sub(less, number[RSA_P], BN_value_one()) &&
+	return less && !BN_is_zero(number[RSA_P]) && !BN_is_one(number[RSA_P]) &&
+	       !BN_is_zero(number[RSA_Q]) && !BN_is_one(number[RSA_Q]) &&
+	       BN_mul(product, number[RSA_P], number[RSA_Q], ctx) && BN_cmp(product, number[RSA_N]) == 0 &&
+	       BN_mod_mul(product, number[RSA_IQMP], number[RSA_Q], number[RSA_P], ctx) &&
+	       BN_is_one(product) && BN_sub(less, number[RSA_P], BN_value_one()) &&
 	       BN_mod(number[RSA_DMP1], number[RSA_D], less, ctx) &&
-	       BN_sub(less, number[RSA_Q], BN_value_one()) && BN_mod(number[RSA_DMQ1], number[RSA_D], less, ctx) &&
+	       BN_sub(less, number[RSA_Q], BN_value_one()) &&
+	       BN_mod(number[RSA_DMQ1], number[RSA_D], less, ctx) &&
 	       BN_mod_mul(product, number[RSA_DMQ1], number[RSA_E], less, ctx) && BN_is_one(product);
 }
 
@@ -196,13 +197,13 @@ static EVP_PKEY *build_rsa(BIGNUM **number)
 
 static EVP_PKEY *get_rsa(haw_message *m)
 {
-	BIGNUM *number[RSA_COUNT] = { NULL };
+	BIGNUM *number[RSA_COUNT] = {NULL};
 	BN_CTX *ctx = BN_CTX_secure_new();
 	EVP_PKEY *key = NULL;
 	bool ok = ctx != NULL;
 
 	for (int i = 0; i < RSA_COUNT && ok; i++) {
-		haw_span bytes = i < RSA_STORED ? haw_get_mpint_unsigned(m) : (haw_span){ NULL, 0 };
+		haw_span bytes = i < RSA_STORED ? haw_get_mpint_unsigned(m) : (haw_span){NULL, 0};
 
 		number[i] = BN_secure_new();
 		ok = number[i] && bytes.len <= RSA_BYTES_MAX && (i >= RSA_STORED || bytes.len > 0) &&
@@ -270,7 +271,8 @@ int haw_openssh_put_fields(const haw_key *key, haw_message *m, haw_error *err)
 	else
 		ok = put_ecdsa(key, m);
 	if (!ok)
-		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-				     "the private key cannot be written: OpenSSL does not give out its numbers");
+		return haw_error_set(
+			err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			"the private key cannot be written: OpenSSL does not give out its numbers");
 	return haw_message_ok(m) ? 0 : haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");
 }

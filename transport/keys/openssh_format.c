@@ -36,7 +36,7 @@
 
 enum {
 	LINE_WIDTH = 70,
-	PLAIN_BLOCK = 8,	/* padding unit where there is no cipher */
+	PLAIN_BLOCK = 8, /* padding unit where there is no cipher */
 	SALT_SIZE = 16,
 	ROUNDS_DEFAULT = 16
 };
@@ -45,7 +45,7 @@ enum {
 struct container {
 	uint8_t *bytes;
 	size_t len;
-	const struct haw_openssh_cipher *cipher;	/* NULL: none */
+	const struct haw_openssh_cipher *cipher; /* NULL: none */
 	haw_span salt;
 	uint32_t rounds;
 	haw_span public_blob;
@@ -100,7 +100,8 @@ static int read_kdf(struct container *c, haw_span cipher, haw_span kdf, haw_span
 	haw_message_read(&m, options.ptr, options.len);
 	if (haw_span_is(cipher, "none")) {
 		if (!haw_span_is(kdf, "none"))
-			return haw_key_format_error(err, "the private key is damaged: a passphrase without a cipher");
+			return haw_key_format_error(
+				err, "the private key is damaged: a passphrase without a cipher");
 		return 0;
 	}
 	c->cipher = haw_openssh_cipher_find(cipher);
@@ -109,17 +110,20 @@ static int read_kdf(struct container *c, haw_span cipher, haw_span kdf, haw_span
 				     "the private key is encrypted with \"%s\", which is not supported",
 				     haw_escape(name, sizeof(name), cipher.ptr, cipher.len));
 	if (!haw_span_is(kdf, "bcrypt"))
-		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-				     "the private key's passphrase is stretched by \"%s\", which is not supported",
-				     haw_escape(name, sizeof(name), kdf.ptr, kdf.len));
+		return haw_error_set(
+			err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			"the private key's passphrase is stretched by \"%s\", which is not supported",
+			haw_escape(name, sizeof(name), kdf.ptr, kdf.len));
 	c->salt = haw_get_string(&m);
 	c->rounds = haw_get_u32(&m);
-	if (!haw_message_complete(&m) || c->salt.len == 0 || c->salt.len > HAW_BCRYPT_SALT_MAX || c->rounds == 0)
-		return haw_key_format_error(err, "the private key is damaged: its bcrypt options are malformed");
+	if (!haw_message_complete(&m) || c->salt.len == 0 || c->salt.len > HAW_BCRYPT_SALT_MAX ||
+	    c->rounds == 0)
+		return haw_key_format_error(err,
+					    "the private key is damaged: its bcrypt options are malformed");
 	if (c->rounds > HAW_BCRYPT_ROUNDS_MAX)
 		return haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
-				     "the private key asks for %u bcrypt rounds; at most %u are done", c->rounds,
-				     HAW_BCRYPT_ROUNDS_MAX);
+				     "the private key asks for %u bcrypt rounds; at most %u are done",
+				     c->rounds, HAW_BCRYPT_ROUNDS_MAX);
 	return 0;
 }
 
@@ -146,7 +150,8 @@ static int open_container(haw_span data, struct container *c, haw_error *err)
 		return haw_key_format_error(err, "the private key is damaged: it ends too early");
 	if (keys != 1)
 		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-				     "the file holds %u private keys; only files with one are supported", keys);
+				     "the file holds %u private keys; only files with one are supported",
+				     keys);
 	result = read_kdf(c, cipher, kdf, options, err);
 	if (result < 0)
 		return result;
@@ -190,7 +195,8 @@ static haw_key *read_private_half(const struct container *c, haw_error *err)
 	key = haw_key_wrap(pkey, true, comment, err);
 	if (key && !haw_span_equal(haw_key_blob(key), c->public_blob)) {
 		haw_key_free(key);
-		haw_key_format_error(err, "the private key is damaged: its two halves do not belong together");
+		haw_key_format_error(err,
+				     "the private key is damaged: its two halves do not belong together");
 		return NULL;
 	}
 	return key;
@@ -198,7 +204,7 @@ static haw_key *read_private_half(const struct container *c, haw_error *err)
 
 haw_key *haw_openssh_parse(haw_span data, const char *passphrase, haw_error *err)
 {
-	struct container c = { .bytes = NULL };
+	struct container c = {.bytes = NULL};
 	haw_key *key = NULL;
 	int result = open_container(data, &c, err);
 
@@ -207,8 +213,8 @@ haw_key *haw_openssh_parse(haw_span data, const char *passphrase, haw_error *err
 	/* The views lie in bytes of our own, so decrypting in place is ours to do. */
 	if (result == 0 && c.cipher)
 		result = haw_openssh_crypt(c.cipher, false, passphrase, c.salt, c.rounds,
-					   c.bytes + (c.private_half.ptr - c.bytes), c.private_half.len, c.tag.ptr,
-					   err);
+					   c.bytes + (c.private_half.ptr - c.bytes), c.private_half.len,
+					   c.tag.ptr, err);
 	if (result == 0)
 		key = read_private_half(&c, err);
 	clear(&c);
@@ -217,7 +223,7 @@ haw_key *haw_openssh_parse(haw_span data, const char *passphrase, haw_error *err
 
 haw_key *haw_openssh_parse_public(haw_span data, bool *encrypted, haw_error *err)
 {
-	struct container c = { .bytes = NULL };
+	struct container c = {.bytes = NULL};
 	haw_key *key = NULL;
 
 	if (open_container(data, &c, err) == 0) {
@@ -278,7 +284,7 @@ static int put_container(const haw_key *key, const char *passphrase, unsigned in
 	int result;
 
 	if (passphrase && *passphrase) {
-		cipher = haw_openssh_cipher_find((haw_span){ (const uint8_t *)"aes256-ctr", 10 });
+		cipher = haw_openssh_cipher_find((haw_span){(const uint8_t *)"aes256-ctr", 10});
 		if (RAND_bytes(salt, sizeof(salt)) != 1)
 			return haw_error_set(err, HAW_ECRYPTO, HAW_FAULT_LOCAL, 0,
 					     "OpenSSL gives no random numbers");
@@ -290,7 +296,7 @@ static int put_container(const haw_key *key, const char *passphrase, unsigned in
 	result = put_private_half(key, cipher, &private_half, err);
 	view = haw_message_all(&private_half);
 	if (result == 0 && cipher)
-		result = haw_openssh_crypt(cipher, true, passphrase, (haw_span){ salt, sizeof(salt) }, rounds,
+		result = haw_openssh_crypt(cipher, true, passphrase, (haw_span){salt, sizeof(salt)}, rounds,
 					   private_half.data, view.len, NULL, err);
 	haw_put_string(m, view.ptr, view.len);
 	haw_message_free(&private_half);
@@ -326,7 +332,8 @@ int haw_key_format_private(const haw_key *key, haw_message *out, const char *pas
 	int result;
 
 	if (!key->can_sign)
-		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the key has no private half to write");
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+				     "the key has no private half to write");
 	haw_message_write(&bytes, 0);
 	result = put_container(key, passphrase, rounds ? rounds : ROUNDS_DEFAULT, &bytes, err);
 	if (result == 0)

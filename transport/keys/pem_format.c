@@ -44,7 +44,7 @@ static bool looks_like_key(haw_span data)
 
 haw_key *haw_pem_parse(haw_span data, const char *passphrase, bool *encrypted, haw_error *err)
 {
-	struct asked asked = { passphrase && *passphrase ? passphrase : NULL, false };
+	struct asked asked = {passphrase && *passphrase ? passphrase : NULL, false};
 	EVP_PKEY *pkey;
 	BIO *bio;
 
@@ -65,11 +65,12 @@ haw_key *haw_pem_parse(haw_span data, const char *passphrase, bool *encrypted, h
 	BIO_free(bio);
 	*encrypted = asked.asked;
 	if (pkey)
-		return haw_key_wrap(pkey, true, (haw_span){ NULL, 0 }, err);
+		return haw_key_wrap(pkey, true, (haw_span){NULL, 0}, err);
 	if (asked.asked)
 		haw_key_passphrase_error(err, asked.passphrase != NULL);
 	else
-		haw_key_format_error(err, "the PEM private key is damaged, or of a type or cipher that OpenSSL "
-					  "does not know");
+		haw_key_format_error(err,
+				     "the PEM private key is damaged, or of a type or cipher that OpenSSL "
+				     "does not know");
 	return NULL;
 }

@@ -105,7 +105,7 @@ bool haw_pattern_list_match(haw_span patterns, const char *text, bool lower)
 
 	while (patterns.len > 0) {
 		const uint8_t *comma = memchr(patterns.ptr, ',', patterns.len);
-		haw_span one = { patterns.ptr, comma ? (size_t)(comma - patterns.ptr) : patterns.len };
+		haw_span one = {patterns.ptr, comma ? (size_t)(comma - patterns.ptr) : patterns.len};
 		size_t taken = one.len + (comma ? 1 : 0);
 		bool negated = one.len > 0 && one.ptr[0] == '!';
 
