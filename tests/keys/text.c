@@ -82,8 +82,7 @@ static const struct {
 	{"password", "salt", 8, 4, 4, "5bbf0cc293587f1c3635555c27796598d47e579071bf427e9d8fbe842aba34d9"},
 	{"password", "\0", 8, 1, 4, "c12b566235eee04c212598970a579a67"},
 	{"\0", "salt", 1, 4, 4, "6051be18c2f4f82cbf0efee5471b4bb9"},
-	{"password\0", "salt\0", 9, 5, 4,
-	 "7410e44cf4fa07bfaac8a928b1727fac001375e7bf7384370f48efd121743050"},
+	{"password\0", "salt\0", 9, 5, 4, "7410e44cf4fa07bfaac8a928b1727fac001375e7bf7384370f48efd121743050"},
 	{"pass\0wor", "sa\0l", 8, 4, 4, "c2bffd9db38f6569efef4372f4de83c0"},
 	{"pass\0word", "sa\0lt", 9, 5, 4, "4ba4ac3925c0e8d7f0cdb6bb1684a56f"},
 	{"password", "salt", 8, 4, 8,
@@ -125,8 +124,12 @@ static void bcrypt_bounds(void)
 
 static void base64_known_answers(void)
 {
-	static const char *const pairs[][2] = {{"", ""},	 {"f", "Zg=="},	    {"fo", "Zm8="},
-					       {"foo", "Zm9v"},	 {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+	static const char *const pairs[][2] = {{"", ""},
+					       {"f", "Zg=="},
+					       {"fo", "Zm8="},
+					       {"foo", "Zm9v"},
+					       {"foob", "Zm9vYg=="},
+					       {"fooba", "Zm9vYmE="},
 					       {"foobar", "Zm9vYmFy"}};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -134,7 +137,8 @@ static void base64_known_answers(void)
 		uint8_t bytes[16];
 		size_t len = strlen(pairs[i][0]);
 
-		CHECK(haw_base64_encode(text, (const uint8_t *)pairs[i][0], len, true) == strlen(pairs[i][1]));
+		CHECK(haw_base64_encode(text, (const uint8_t *)pairs[i][0], len, true) ==
+		      strlen(pairs[i][1]));
 		CHECK(strcmp(text, pairs[i][1]) == 0);
 		CHECK(haw_base64_decode(bytes, &len, pairs[i][1], strlen(pairs[i][1])));
 		CHECK(len == strlen(pairs[i][0]) && memcmp(bytes, pairs[i][0], len) == 0);
@@ -160,9 +164,9 @@ static void base64_every_byte(void)
 
 static void base64_is_strict(void)
 {
-	static const char *const wrong[] = {"Z",	"Zg",	    "Zg=",	"Zg==Zg==", "Zm9v=",	"Z===",
-					    "====",	"=",	    "Zh==",	"Zm9=",	    "Zm9v\n",	"Zm 9",
-					    "Zm-v",	"Zm_v",	    "Zm9\xff",	"Zg==\n"};
+	static const char *const wrong[] = {
+		"Z",    "Zg",   "Zg=",    "Zg==Zg==", "Zm9v=", "Z===", "====",    "=",
+		"Zh==", "Zm9=", "Zm9v\n", "Zm 9",     "Zm-v",  "Zm_v", "Zm9\xff", "Zg==\n"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		uint8_t bytes[16];
@@ -185,13 +189,29 @@ static void wildcards(void)
 		const char *pattern, *text;
 		bool match;
 	} cases[] = {
-		{"", "", true},		  {"", "a", false},	 {"*", "", true},	{"*", "abc", true},
-		{"?", "", false},	  {"?", "a", true},	 {"a*", "a", true},	{"a*c", "abbbc", true},
-		{"a*c", "abbb", false},	  {"*a*b*", "xaxb", true}, {"*a*b*", "xbxa", false},
-		{"a?c", "abc", true},	  {"a?c", "ac", false},	 {"**", "a", true},	{"*?", "", false},
-		{"*.example.com", "a.example.com", true},	 {"*.example.com", "example.com", false},
-		{"ab", "abc", false},	  {"abc", "ab", false},	 {"A", "a", false},	{"*ab", "aab", true},
-		{"*aab", "aaab", true},	  {"\xff", "\xff", true},
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
+		{"*", "abc", true},
+		{"?", "", false},
+		{"?", "a", true},
+		{"a*", "a", true},
+		{"a*c", "abbbc", true},
+		{"a*c", "abbb", false},
+		{"*a*b*", "xaxb", true},
+		{"*a*b*", "xbxa", false},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"**", "a", true},
+		{"*?", "", false},
+		{"*.example.com", "a.example.com", true},
+		{"*.example.com", "example.com", false},
+		{"ab", "abc", false},
+		{"abc", "ab", false},
+		{"A", "a", false},
+		{"*ab", "aab", true},
+		{"*aab", "aaab", true},
+		{"\xff", "\xff", true},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
