@@ -10,7 +10,7 @@ import sys
 
 import trees
 from sshd import user_name
-from suite import check, ended, main, same, says, succeeded
+from suite import check, ended, files_below, main, same, says, succeeded
 
 KEYS = {'v', 'type', 'files', 'bytes', 'failed', 'retries', 'seconds', 'bytes_per_second', 'cpu_seconds', 'suite',
         'backend', 'engine', 'protocol', 'peer'}
@@ -170,6 +170,31 @@ def several_sources_need_a_directory(world):
             says(result, os.path.basename(target))
             after = trees.digest(target) if os.path.exists(target) else None
             check(before == after, 'the destination was touched')
+
+
+def onto_itself(world):
+    """A file that is copied onto itself survives, whichever way the copy reaches it."""
+    source = source_file(world)
+    link = os.path.join(os.path.dirname(source), b'link')
+    os.symlink(b'source', link)
+    before = trees.digest(source)
+    for operands in ((source, source), (source, os.path.dirname(source)), (link, source), (source, link),
+                     (source, world.client.remote(source)), (world.client.remote(source), source)):
+        result = world.client.cp(*operands)
+        ended(result, 0, 1)
+        check(os.path.isfile(source) and trees.digest(source) == before, f'{operands}: lost')
+    ended(world.client.run('cp', source, source), 1)
+
+
+def into_itself(world):
+    """A tree that is copied into itself ends."""
+    tree = world.path(b'tree')
+    trees.make_many(tree, 5, 100)
+    for operand in (lambda path: path, world.client.remote):
+        result = world.client.cp('-r', tree, operand(os.path.join(tree, b'inside')), timeout=30)
+        ended(result, 0, 1, 2)
+        depth = max(path.count(b'/inside') for path in files_below(tree))
+        check(depth <= 2, f'copied {depth} deep')
 
 
 def missing_source(world):
@@ -391,7 +416,7 @@ def tests():
     return [file_to_new_name, file_onto_file, file_into_directory, file_to_missing_directory,
             directory_to_new_name, directory_into_directory, directory_without_r, directory_onto_file,
             file_where_directory_is_needed_inside, file_onto_directory_inside, several_sources,
-            several_sources_need_a_directory, missing_source, relative_remote_names, users_and_urls,
+            several_sources_need_a_directory, onto_itself, into_itself, missing_source, relative_remote_names, users_and_urls,
             names_and_families, local_colon_names, wrong_use, help_and_version, unsafe_configuration, configured_host,
             identity_option, quiet_and_piped, progress_on_terminal, peer_text_is_escaped, json_summary,
             json_failure, json_without_connection]

@@ -299,6 +299,20 @@ def unknown_user(world):
     says(result, 'no-such-user')
 
 
+def banner_is_escaped(world):
+    """What a server shows before authentication is shown, but cannot touch the terminal."""
+    path = os.path.join(world.fresh(), 'banner')
+    with open(path, 'wb') as file:
+        file.write(b'Keep out\n\x1b]0;owned\x07\xff\r\n')
+    server = world.new_server(options=[f'Banner {path}'])
+    client = world.new_client(server)
+    result = client.cp(source_file(world), client.remote(target(world)))
+    succeeded(result)
+    says(result, 'keep out')
+    check(not set(result.err) & {0x1b, 0x07, 0x0d, 0xff}, f'raw control characters: {result}')
+    server.stop()
+
+
 def unreachable(world):
     """No listener, no such host, and no answer within ConnectTimeout."""
     client = world.new_client(world.server, port=1)
@@ -311,7 +325,8 @@ def unreachable(world):
 def tests():
     yield from [wrong_host_key, host_key_among_others, unknown_host, accept_new, checking_off, asked_on_terminal,
                 known_hosts_forms, revoked_key, no_common_algorithm, wrong_key, damaged_key_file,
-                key_types_and_formats, loose_key_file, methods_switched_off, unknown_user, unreachable]
+                key_types_and_formats, loose_key_file, methods_switched_off, unknown_user, banner_is_escaped,
+                unreachable]
     for name, pam in (('password', False), ('keyboard-interactive', True)):
         yield f'{name} right', password, (pam,)
         yield f'{name} wrong', wrong_password, (pam,)
