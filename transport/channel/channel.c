@@ -42,12 +42,7 @@ static void destroy(struct haw_chan *chan)
 	}
 	channels->window_sum -= chan->window_max;
 	free_segments(chan);
-	while (chan->held_first) {
-		struct haw_held *held = chan->held_first;
-
-		chan->held_first = held->next;
-		free(held);
-	}
+	haw_chan_drop_held(chan);
 	haw_message_free(&chan->open_message);
 	haw_replies_clear(&chan->replies);
 	free(chan);
@@ -103,7 +98,7 @@ struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, s
 {
 	struct haw_chan *chan;
 	uint32_t start = window ? window : HAW_WINDOW_START;
-	uint32_t id;
+	uint32_t id = 0;
 
 	if (type_len >= sizeof(chan->type)) {
 		haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the channel type's name is too long");
@@ -185,6 +180,17 @@ uint32_t haw_chan_adjustment(struct haw_chan *chan)
 	return (uint32_t)grant;
 }
 
+void haw_chan_pin_window(struct haw_chan *chan, uint32_t window)
+{
+	size_t others = chan->channels->window_sum - chan->window_max;
+
+	if (window > chan->channels->memory - others)
+		window = (uint32_t)(chan->channels->memory - others);
+	chan->channels->window_sum = others + window;
+	chan->window_max = chan->window = window;
+	chan->window_pinned = true;
+}
+
 /* ---- Awaited replies ---- */
 
 bool haw_replies_push(struct haw_replies *replies, void *tag)
@@ -240,6 +246,17 @@ int haw_chan_hold(struct haw_chan *chan, haw_span bytes, haw_error *err)
 		chan->held_first = held;
 	chan->held_last = held;
 	return 0;
+}
+
+void haw_chan_drop_held(struct haw_chan *chan)
+{
+	while (chan->held_first) {
+		struct haw_held *held = chan->held_first;
+
+		chan->held_first = held->next;
+		free(held);
+	}
+	chan->held_last = NULL;
 }
 
 /* ---- Ending ---- */

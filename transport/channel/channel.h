@@ -58,7 +58,7 @@ struct haw_chan {
 	char type[64];
 	void *owner;
 	haw_message open_message;	/* until the peer has answered, so that it can be sent again */
-	uint32_t open_seq;		/* sequence number of its packet */
+	bool early;			/* it was sent before authentication had ended */
 
 	/* Receiving. */
 	uint32_t window_max, window, max_packet; /* what the peer may still send */
@@ -129,10 +129,14 @@ bool haw_chan_fell_below_mark(struct haw_chan *chan);
 int haw_chan_arrived(struct haw_chan *chan, size_t len, haw_error *err);
 /* The consumer has taken LEN bytes. */
 void haw_chan_consumed(struct haw_chan *chan, size_t len);
+/* Replace the window of a channel that the peer offers, before it is accepted. */
+void haw_chan_pin_window(struct haw_chan *chan, uint32_t window);
 /* How many bytes to grant the peer now; 0: not yet. Grows the window of a channel that is held back
  * by it, within the budget. */
 uint32_t haw_chan_adjustment(struct haw_chan *chan);
 
+/* Requests behind an open that is not confirmed. */
+void haw_chan_drop_held(struct haw_chan *chan);
 int haw_chan_hold(struct haw_chan *chan, haw_span bytes, haw_error *err);
 bool haw_replies_push(struct haw_replies *replies, void *tag);
 bool haw_replies_pop(struct haw_replies *replies, void **tag);
