@@ -78,7 +78,7 @@ typedef struct haw_transport_options {
 
 /* Make a client's transport over STREAM (see stream.h; consumed even on failure) and begin the
  * handshake. OPTIONS may be NULL. Does not block. */
-HAW_API haw_transport *haw_transport_new(haw_loop *loop, const haw_stream_callbacks *stream,
+HAW_API haw_transport *haw_transport_new(haw_loop *loop, haw_stream *stream,
 					 const haw_transport_options *options, haw_error *err);
 /* The same over a connected socket, or a pair of pipes, whose descriptors it takes over. */
 HAW_API haw_transport *haw_transport_new_fd(haw_loop *loop, int read_fd, int write_fd,

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pump: bytes between the stream and the connection core.
+ *
+ *   stream ──receive──> ring ──> core ──events──> handles, callbacks ──> batch callbacks ──> release
+ *   stream <──send── one wire buffer at a time <── core <── what the callbacks queued
+ *
+ * One turn of the pump alternates: send while the stream takes it, receive what is there, until
+ * neither moves, or until the share of one turn is used up, so that one busy connection does not
+ * starve the others of its loop. A send in progress and a receive in progress are the stream's.
+ */
+#include <string.h>
+
+#include "transport/engine/transport_internal.h"
+
+enum { TURN_SHARE = 8 * 1024 * 1024 };
+
+static void received(struct haw_receive *op);
+static void sent(struct haw_send *op);
+
+static void stream_failed(struct haw_transport *t, int code, int sys_errno)
+{
+	haw_error err;
+
+	if (code == HAW_ECLOSED)
+		haw_error_set(&err, HAW_ECLOSED, HAW_FAULT_PEER, sys_errno, "the connection was cut: %s",
+			      sys_errno ? strerror(sys_errno) : "the peer has gone");
+	else
+		haw_error_set(&err, code, HAW_FAULT_SYSTEM, sys_errno, "the network connection failed: %s",
+			      sys_errno ? strerror(sys_errno) : haw_code_name(code));
+	haw_connection_stream_ended(t->connection, &err);
+	t->receive_ended = true;
+}
+
+/* ---- Out ---- */
+
+static void count_sent(struct haw_transport *t)
+{
+	haw_connection_sent(t->connection, t->sending);
+	t->sending = 0;
+}
+
+/* Send until the stream has enough; true if anything went. */
+static bool flush(struct haw_transport *t, size_t *share)
+{
+	bool moved = false;
+
+	while (!t->sending && *share > 0) {
+		size_t n = haw_connection_output(t->connection, t->send.spans, HAW_SEND_SPANS);
+		int result;
+
+		if (n == 0)
+			break;
+		t->send.count = (unsigned)n;
+		for (size_t i = 0; i < n; i++)
+			t->sending += t->send.spans[i].len;
+		*share -= t->sending < *share ? t->sending : *share;
+		moved = true;
+		result = haw_stream_send(t->stream, &t->send);
+		if (result < 0)
+			stream_failed(t, result, t->send.sys_errno);
+		if (result != 0)
+			count_sent(t);
+	}
+	return moved;
+}
+
+static void sent(struct haw_send *op)
+{
+	struct haw_transport *t = op->user;
+
+	if (op->result < 0)
+		stream_failed(t, op->result, op->sys_errno);
+	count_sent(t);
+	haw_transport_pump(t);
+}
+
+/* ---- In ---- */
+
+static void drain(struct haw_transport *t)
+{
+	struct haw_event event;
+
+	while (!t->freed && haw_connection_next_event(t->connection, &event))
+		haw_transport_handle(t, &event);
+	while (t->batch) {
+		struct haw_channel *channel = t->batch;
+
+		t->batch = channel->batch_next;
+		channel->in_batch = false;
+		haw_channel_end_batch(channel);
+	}
+}
+
+/* Hand the ring's content to the core, and free what it has used. */
+static void process(struct haw_transport *t)
+{
+	haw_mut_span data = haw_ring_data(t->ring);
+
+	haw_connection_receive(t->connection, data.ptr, data.len);
+	drain(t);
+	if (!t->freed)
+		haw_ring_release(t->ring, haw_connection_released(t->connection));
+}
+
+static void take(struct haw_transport *t, int64_t result, int sys_errno)
+{
+	if (result > 0) {
+		haw_ring_fill(t->ring, (size_t)result);
+		process(t);
+		return;
+	}
+	if (result < 0)
+		stream_failed(t, (int)result, sys_errno);
+	else
+		haw_connection_stream_ended(t->connection, NULL);
+	t->receive_ended = true;
+}
+
+static bool receive(struct haw_transport *t, size_t *share)
+{
+	haw_mut_span space;
+	int result;
+
+	if (t->receiving || t->receive_ended || *share == 0 || haw_connection_is_closed(t->connection))
+		return false;
+	space = haw_ring_space(t->ring);
+	if (space.len == 0)
+		return false;
+	t->receive.ptr = space.ptr;
+	t->receive.len = space.len;
+	result = haw_stream_receive(t->stream, &t->receive);
+	if (result == 0) {
+		t->receiving = true;
+		return false;
+	}
+	if (result < 0)
+		t->receive.result = result;
+	*share -= (size_t)t->receive.result < *share && t->receive.result > 0 ? (size_t)t->receive.result : *share;
+	take(t, t->receive.result, t->receive.sys_errno);
+	return true;
+}
+
+static void received(struct haw_receive *op)
+{
+	struct haw_transport *t = op->user;
+
+	t->receiving = false;
+	t->pumping = true;
+	take(t, op->result, op->sys_errno);
+	t->pumping = false;
+	haw_transport_pump(t);
+}
+
+/* ---- Time ---- */
+
+static void kicked(void *user)
+{
+	haw_transport_pump(user);
+}
+
+static void set_timer(struct haw_transport *t)
+{
+	uint64_t due = haw_connection_tick(t->connection, haw_io_now(t->loop->io));
+
+	if (due)
+		haw_timer_set(t->loop->io, &t->timer, due, kicked, t);
+	else
+		haw_timer_cancel(t->loop->io, &t->timer);
+}
+
+/* ---- The pump ---- */
+
+void haw_transport_touch(struct haw_transport *t)
+{
+	if (!t->pumping && !t->freed && !t->kick.set)
+		haw_timer_set(t->loop->io, &t->kick, haw_io_now(t->loop->io), kicked, t);
+}
+
+void haw_transport_stop(struct haw_transport *t)
+{
+	haw_timer_cancel(t->loop->io, &t->timer);
+	haw_timer_cancel(t->loop->io, &t->kick);
+	haw_stream_close(t->stream);
+	t->stream = NULL;
+	t->sending = 0;
+	t->receiving = false;
+	if (t->ring)
+		haw_ring_pool_return(t->loop->ring_pool, t->ring);
+	t->ring = NULL;
+}
+
+static void pump_stream(struct haw_transport *t)
+{
+	size_t share = TURN_SHARE;
+	bool moved = true;
+
+	t->send.done = sent;
+	t->receive.done = received;
+	t->send.user = t->receive.user = t;
+	/* What an answer has resumed lies in the ring already. */
+	if (!t->receiving && !haw_ring_empty(t->ring))
+		process(t);
+	while (moved && !t->freed && share > 0) {
+		moved = flush(t, &share);
+		if (t->freed)
+			break;
+		drain(t);
+		if (!t->freed)
+			moved |= receive(t, &share);
+	}
+	if (share == 0 && !t->freed && !t->kick.set)
+		haw_timer_set(t->loop->io, &t->kick, haw_io_now(t->loop->io), kicked, t);
+}
+
+void haw_transport_pump(struct haw_transport *t)
+{
+	if (t->pumping)
+		return;
+	t->pumping = true;
+	if (t->stream) {
+		set_timer(t);
+		pump_stream(t);
+	}
+	if (!t->freed) {
+		drain(t); /* the end of a connection whose stream never came */
+		if (t->stream)
+			set_timer(t);
+		/* Everything said, and nothing left to be sent: the stream is no longer needed. */
+		if (haw_connection_is_closed(t->connection) && !t->sending && t->stream)
+			haw_transport_stop(t);
+	}
+	t->pumping = false;
+	if (t->freed) {
+		t->freed = false;
+		haw_transport_free(t);
+	}
+}
