@@ -150,7 +150,9 @@ static int late_open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64
 
 static int late_fd(haw_sealer *s)
 {
-	return -1;
+	int fd = ((struct late_engine *)s)->options.fd;
+
+	return fd > 0 ? fd : -1;
 }
 
 static void late_free(haw_sealer *s)
@@ -189,6 +191,6 @@ haw_sealer *late_engine_new(haw_sealer *inner, const struct late_options *option
 	e->sealer.traits = inner->traits;
 	e->sealer.traits.depth = options->depth;
 	e->sealer.traits.batch = options->batch;
-	e->sealer.traits.completion = HAW_COMPLETES_BY_POLL;
+	e->sealer.traits.completion = options->fd > 0 ? HAW_COMPLETES_BY_FD : HAW_COMPLETES_BY_POLL;
 	return &e->sealer;
 }

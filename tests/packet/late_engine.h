@@ -13,6 +13,7 @@ struct late_options {
 	uint32_t seed;    /* of the order and the delays */
 	uint64_t fail_at; /* the job that ends with HAW_ECRYPTO, counted from 1 */
 	uint64_t die_at;  /* the submit that ends the engine, counted from 1 */
+	int fd;           /* unless 0: the descriptor that it claims to complete by */
 	/* A second sealer with the same keys makes it read twice: BETWEEN is called between the two
 	 * readings, the ciphertext is the second one's and the tag the first one's. */
 	haw_sealer *second;

@@ -6,6 +6,8 @@
 
 #include "late_engine.h"
 
+#include "transport/packet/ring.h"
+
 static const haw_suite *suite;
 
 static haw_sealer *sealer(unsigned seed)
@@ -162,6 +164,80 @@ static void late_and_out_of_order(void)
 		run_late(&options[i]);
 }
 
+/* Messages through a small ring, round and round, while the opener is late: places of packets under
+ * way change their address when the ring is released across its end. */
+static void through_a_ring(void)
+{
+	enum { COUNT = 400 };
+	struct late_options options = {.seed = 9, .depth = 4};
+	struct late_stats stats = {0};
+	struct haw_ring *ring = haw_ring_new(32768, NULL);
+	struct haw_packet packet;
+	struct wire wire = {0};
+	struct pair pair;
+	uint32_t random = 1, got = 0;
+	size_t written = 0;
+	haw_error err;
+	int rc;
+
+	pair_open(&pair);
+	CHECK(use_keys(pair.from, HAW_OUTGOING, suite, NULL, 1, NULL) == 0);
+	CHECK(use_engine(pair.to, HAW_INCOMING, suite, late_engine_new(opener(1), &options, &stats), NULL) ==
+	      0);
+	for (uint32_t i = 0; i < COUNT; i++)
+		CHECK(put_message(pair.from, 1 + i * 23, i, TEST_DATA));
+	CHECK(drain(pair.from, &wire));
+	while (got < COUNT) {
+		haw_mut_span space = haw_ring_space(ring), data;
+		size_t n = test_random(&random, 20000);
+
+		n = n < space.len ? n : space.len;
+		n = n < wire.len - written ? n : wire.len - written;
+		memcpy(space.ptr, wire.data + written, n);
+		haw_ring_fill(ring, n);
+		written += n;
+		data = haw_ring_data(ring);
+		pair.to->ops->feed(pair.to, data.ptr, data.len);
+		/* No waiting: what is not finished is still under way when the ring moves on. */
+		while ((rc = pair.to->ops->next(pair.to, &packet, &err)) == 1) {
+			CHECK(message_is(packet.payload, 1 + got * 23, got, TEST_DATA));
+			got++;
+		}
+		CHECK_MSG(rc == 0, "%s: %s", suite->name, err.message);
+		haw_ring_release(ring, pair.to->ops->release(pair.to));
+	}
+	CHECK(haw_ring_empty(ring) && written == wire.len && written > 20 * 32768u);
+	haw_ring_free(ring);
+	wire_free(&wire);
+	pair_close(&pair);
+}
+
+/* An engine with a descriptor is waited for there, not by asking again and again. */
+static void a_descriptor_is_not_polled(void)
+{
+	struct late_options options = {.seed = 3, .fd = 77};
+	struct late_stats stats = {0};
+	struct pair pair;
+	ptrdiff_t n = 0;
+	haw_span span;
+
+	pair_open(&pair);
+	CHECK(pair.from->ops->fd(pair.from, HAW_OUTGOING) == -1);
+	CHECK(use_engine(pair.from, HAW_OUTGOING, suite, late_engine_new(sealer(1), &options, &stats),
+			 NULL) == 0);
+	CHECK(pair.from->ops->fd(pair.from, HAW_OUTGOING) == 77);
+	CHECK(pair.from->ops->fd(pair.from, HAW_INCOMING) == -1);
+	for (uint32_t i = 0; i < 30; i++)
+		CHECK(put_message(pair.from, 100, i, TEST_DATA));
+	CHECK(pair.from->ops->output(pair.from, &span, 1, NULL) == 0);
+	CHECK(stats.submitted > stats.finished && !pair.from->ops->busy(pair.from));
+	while (stats.finished < 30)
+		CHECK(pair.from->ops->poll(pair.from, NULL) >= 0);
+	n = pair.from->ops->output(pair.from, &span, 1, NULL);
+	CHECK(n == 1 && span.len > 30 * 100);
+	pair_close(&pair);
+}
+
 /* A connection that ends while its engines are at work. */
 static void freed_under_way(void)
 {
@@ -302,6 +378,8 @@ int main(void)
 	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
 		printf("suite %s\n", suite->name);
 		RUN(late_and_out_of_order);
+		RUN(through_a_ring);
+		RUN(a_descriptor_is_not_polled);
 		RUN(freed_under_way);
 		RUN(engine_failures);
 		if (suite->reads_twice)

@@ -62,11 +62,11 @@ static const struct haw_packet_state *const_state(const struct haw_packetizer *p
 
 void haw_keyed_advance(struct haw_keyed *keys, uint32_t length, uint32_t wire)
 {
-	size_t enciphered = (haw_padding_length_excluded(keys->suite) ? 0 : HAW_LENGTH_SIZE) + (size_t)length;
+	uint32_t enciphered = (haw_padding_length_excluded(keys->suite) ? 0 : HAW_LENGTH_SIZE) + length;
 
 	keys->seq++; /* wraps: RFC 4253 §6.4 */
 	keys->number++;
-	keys->blocks += enciphered / haw_padding_unit(keys->suite);
+	keys->blocks += enciphered / (uint32_t)haw_padding_unit(keys->suite);
 	keys->bytes += wire;
 }
 
