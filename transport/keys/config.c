@@ -304,7 +304,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 	const char *file;
 	uint8_t *data;
 	size_t len;
-	int result = haw_file_read(path, HAW_CONFIG_FILE_MAX, &data, &len, &info, err);
+	int result = haw_text_file_read(path, HAW_CONFIG_FILE_MAX, &data, &len, &info, err);
 
 	if (result < 0)
 		return result;
@@ -322,7 +322,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 	if (result == 0 && !add_node(config, HAW_NODE_END, file, 0))
 		result = haw_no_memory(err);
 out:
-	haw_file_free(data, len);
+	haw_text_file_free(data, len);
 	return result;
 }
 

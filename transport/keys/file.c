@@ -23,7 +23,7 @@ int haw_file_error(haw_error *err, const char *path, const char *what, int numbe
 			     strerror_r(number, reason, sizeof(reason)));
 }
 
-void haw_file_free(uint8_t *data, size_t len)
+void haw_text_file_free(uint8_t *data, size_t len)
 {
 	if (data)
 		OPENSSL_cleanse(data, len);
@@ -58,7 +58,7 @@ static bool grow(uint8_t **data, size_t len, size_t *room)
 	if (!bigger)
 		return false;
 	memcpy(bigger, *data, len);
-	haw_file_free(*data, len);
+	haw_text_file_free(*data, len);
 	*data = bigger;
 	*room = wanted;
 	return true;
@@ -91,7 +91,7 @@ static int read_open_file(int fd, const char *path, size_t max, size_t room, uin
 	return 0;
 }
 
-int haw_file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct stat *info,
+int haw_text_file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct stat *info,
 		  haw_error *err)
 {
 	size_t room = 4096;
@@ -116,7 +116,7 @@ int haw_file_read(const char *path, size_t max, uint8_t **data, size_t *len, str
 	result = *data ? read_open_file(fd, path, max, room, data, len, err) : haw_no_memory(err);
 	close(fd);
 	if (result < 0) {
-		haw_file_free(*data, *len);
+		haw_text_file_free(*data, *len);
 		*data = NULL;
 	}
 	return result;

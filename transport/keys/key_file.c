@@ -32,13 +32,13 @@ static int check_mode(const char *path, const struct stat *info, haw_error *err)
 static int read_private(const char *path, uint8_t **data, size_t *len, haw_error *err)
 {
 	struct stat info;
-	int result = haw_file_read(path, HAW_KEY_FILE_MAX, data, len, &info, err);
+	int result = haw_text_file_read(path, HAW_KEY_FILE_MAX, data, len, &info, err);
 
 	if (result < 0)
 		return result;
 	result = check_mode(path, &info, err);
 	if (result < 0) {
-		haw_file_free(*data, *len);
+		haw_text_file_free(*data, *len);
 		*data = NULL;
 	}
 	return result;
@@ -77,7 +77,7 @@ haw_key *haw_key_load_private(const char *path, const char *passphrase, haw_erro
 	key = haw_key_parse_private(data, len, passphrase, err);
 	if (!key)
 		name_file(path, err);
-	haw_file_free(data, len);
+	haw_text_file_free(data, len);
 	return key;
 }
 
@@ -117,7 +117,7 @@ haw_key *haw_key_public_from_private_file(const char *path, bool *encrypted, haw
 		key = public_beside(path, (haw_span){data, len}, encrypted, err);
 	if (!key)
 		name_file(path, err);
-	haw_file_free(data, len);
+	haw_text_file_free(data, len);
 	return key;
 }
 
@@ -209,7 +209,7 @@ haw_key *haw_key_load_public(const char *path, haw_error *err)
 	uint8_t *data;
 	size_t len;
 
-	if (haw_file_read(path, HAW_KEY_FILE_MAX, &data, &len, NULL, err) < 0)
+	if (haw_text_file_read(path, HAW_KEY_FILE_MAX, &data, &len, NULL, err) < 0)
 		return NULL;
 	haw_key_format_error(err, "no public key in this file");
 	rest = (haw_span){data, len};
@@ -228,7 +228,7 @@ haw_key *haw_key_load_public(const char *path, haw_error *err)
 	}
 	if (!key)
 		name_file(path, err);
-	haw_file_free(data, len);
+	haw_text_file_free(data, len);
 	return key;
 }
 

@@ -251,7 +251,7 @@ int haw_known_hosts_load(haw_known_hosts *kh, const char *path, unsigned int fla
 	haw_error own;
 	uint8_t *data;
 	size_t len;
-	int result = haw_file_read(path, HAW_KNOWN_HOSTS_FILE_MAX, &data, &len, NULL, &own);
+	int result = haw_text_file_read(path, HAW_KNOWN_HOSTS_FILE_MAX, &data, &len, NULL, &own);
 
 	if (result < 0) {
 		bool missing = result == HAW_ESYSTEM && (own.sys_errno == ENOENT || own.sys_errno == ENOTDIR);
@@ -263,7 +263,7 @@ int haw_known_hosts_load(haw_known_hosts *kh, const char *path, unsigned int fla
 		return result;
 	}
 	result = haw_known_hosts_parse(kh, path, data, len, err);
-	haw_file_free(data, len);
+	haw_text_file_free(data, len);
 	return result;
 }
 

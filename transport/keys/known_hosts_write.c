@@ -259,7 +259,7 @@ int haw_known_hosts_remove(haw_known_hosts *kh, const char *path, const char *ho
 
 	if (!haw_hosts_plain_name(host, port, name, sizeof(name)))
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the host's name is too long");
-	result = haw_file_read(path, HAW_KNOWN_HOSTS_FILE_MAX, &data, &len, &info, err);
+	result = haw_text_file_read(path, HAW_KNOWN_HOSTS_FILE_MAX, &data, &len, &info, err);
 	if (result < 0)
 		return result;
 	all = len;
@@ -273,6 +273,6 @@ int haw_known_hosts_remove(haw_known_hosts *kh, const char *path, const char *ho
 	free(real);
 	if (result == 0 && removed > 0 && forget_file(kh, path))
 		result = haw_known_hosts_parse(kh, path, data, len, err);
-	haw_file_free(data, all);
+	haw_text_file_free(data, all);
 	return result < 0 ? result : removed;
 }

@@ -88,7 +88,7 @@ static int dearmour(haw_span data, struct container *c, haw_error *err)
 
 static void clear(struct container *c)
 {
-	haw_file_free(c->bytes, c->len);
+	haw_text_file_free(c->bytes, c->len);
 	c->bytes = NULL;
 }
 
@@ -321,7 +321,7 @@ static int put_armour(haw_span bytes, haw_message *out, haw_error *err)
 		haw_put_byte(out, '\n');
 	}
 	haw_put_bytes(out, END "\n", sizeof(END));
-	haw_file_free((uint8_t *)digits, size);
+	haw_text_file_free((uint8_t *)digits, size);
 	return haw_message_ok(out) ? 0 : haw_no_memory(err);
 }
 

@@ -32,12 +32,12 @@ bool haw_pattern_list_match(haw_span patterns, const char *text, bool lower);
 bool haw_fingerprint_sha256(haw_span blob, char *out, size_t size);
 
 /* Read the whole file PATH, at most MAX bytes (else HAW_ELIMIT), into memory that the caller frees
- * with haw_file_free; a NUL stands behind the content. INFO, if not NULL, is fstat's answer about
+ * with haw_text_file_free; a NUL stands behind the content. INFO, if not NULL, is fstat's answer about
  * what was opened. Messages begin with the path. */
-int haw_file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct stat *info,
+int haw_text_file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct stat *info,
 		  haw_error *err);
 /* Wipe and free. */
-void haw_file_free(uint8_t *data, size_t len);
+void haw_text_file_free(uint8_t *data, size_t len);
 /* Write all of DATA to FD; false with errno set. */
 bool haw_file_write_all(int fd, const void *data, size_t len);
 /* HAW_ESYSTEM with "PATH: WHAT: reason" for the errno NUMBER. */
