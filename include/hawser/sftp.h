@@ -168,7 +168,7 @@ HAW_API void haw_sftp_set_batch(haw_sftp *sftp, void (*batch)(void *user), void 
 /* Write LEN bytes (at most limits.write, else HAW_EINVAL) at OFFSET. DATA is not copied: it must stay
  * valid and readable until the operation has ended, or until SEALED (may be NULL) is called with USER,
  * which happens once and before DONE. Cancelling does not give DATA back: who cancels waits for SEALED,
- * which comes at the latest within haw_sftp_free. */
+ * which comes at the latest with haw_sftp_free (called in a callback: when that has returned). */
 HAW_API haw_op *haw_file_write_start(haw_file *file, uint64_t offset, const void *data, uint32_t len,
 				     void (*sealed)(void *user), haw_op_fn done, void *user, haw_error *err);
 /* Blocking: write all LEN bytes (any amount), several requests in flight. */
