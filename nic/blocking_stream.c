@@ -264,7 +264,8 @@ static int blocking_shutdown_write(struct haw_stream *stream, haw_error *err)
 		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
 				     "the stream's callbacks cannot end one direction");
 	if (need_helper(b, d, write_for_ever) < 0)
-		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0, "out of memory for a helper thread");
+		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0,
+				     "out of memory for a helper thread");
 	pthread_mutex_lock(&b->lock);
 	b->end = true;
 	if (!d->working && !d->done) {

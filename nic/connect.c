@@ -101,7 +101,8 @@ static const char *list_attempts(const struct haw_connect *c, char *text, size_t
 	for (unsigned i = 0; i < c->started && at < size; i++) {
 		const struct attempt *a = &c->attempts[i];
 		char host[64] = "?", reason[128];
-		const char *why = a->sys_errno ? haw_reason(a->sys_errno, reason, sizeof(reason)) : "no answer";
+		const char *why =
+			a->sys_errno ? haw_reason(a->sys_errno, reason, sizeof(reason)) : "no answer";
 
 		getnameinfo(&c->addresses[i].any, sizeof(c->addresses[i]), host, sizeof(host), NULL, 0,
 			    NI_NUMERICHOST);
@@ -131,8 +132,8 @@ static void timed_out(void *user)
 			      "the name %s was not resolved within %g s", c->shown, seconds);
 	else
 		haw_error_set(&c->error, HAW_ETIMEDOUT, HAW_FAULT_SYSTEM, ETIMEDOUT,
-			      "no connection to %s port %u within %g s (%s)", c->shown, (unsigned)c->options.port,
-			      seconds, list_attempts(c, text, sizeof(text)));
+			      "no connection to %s port %u within %g s (%s)", c->shown,
+			      (unsigned)c->options.port, seconds, list_attempts(c, text, sizeof(text)));
 	finish(c);
 }
 
@@ -230,7 +231,8 @@ static void start_next(struct haw_connect *c)
 		}
 		if (e == EINPROGRESS) {
 			if (c->started < c->count)
-				haw_timer_set(c->io, &c->next, haw_io_now(c->io) + ATTEMPT_DELAY_NS, delay_over, c);
+				haw_timer_set(c->io, &c->next, haw_io_now(c->io) + ATTEMPT_DELAY_NS,
+					      delay_over, c);
 			else
 				haw_timer_cancel(c->io, &c->next);
 			return;
@@ -283,8 +285,8 @@ static void answered(void *user, struct haw_resolution *r)
 		start_next(c);
 		return;
 	}
-	haw_error_set(&c->error, HAW_ERESOLVE, HAW_FAULT_SYSTEM, 0, "the host %s has no address: %s", c->shown,
-		      r->reason[0] ? r->reason : "none of the family that was asked for");
+	haw_error_set(&c->error, HAW_ERESOLVE, HAW_FAULT_SYSTEM, 0, "the host %s has no address: %s",
+		      c->shown, r->reason[0] ? r->reason : "none of the family that was asked for");
 	finish(c);
 }
 

@@ -245,7 +245,8 @@ static void wait_readable(struct fd_stream *s)
 {
 	haw_watch_want(s->base.io, &s->in, HAW_WATCH_IN);
 	if (s->batching && !s->batch_timer.set)
-		haw_timer_set(s->base.io, &s->batch_timer, haw_io_now(s->base.io) + BATCH_WAIT_NS, batch_expired, s);
+		haw_timer_set(s->base.io, &s->batch_timer, haw_io_now(s->base.io) + BATCH_WAIT_NS,
+			      batch_expired, s);
 }
 
 static int fd_receive(struct haw_stream *stream, struct haw_receive *op)
@@ -412,7 +413,8 @@ static int inspect(struct fd_stream *s)
 		    getsockopt(s->write_fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
 	if (s->socket && type != SOCK_STREAM)
 		return EPROTOTYPE;
-	/* Small packets must not wait for the acknowledgement of earlier ones. Fails where there is no TCP. */
+	/* Small packets must not wait for the acknowledgement of earlier ones. Fails where there is no TCP.
+	 */
 	s->tcp = s->socket && setsockopt(s->write_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
 	type = haw_fd_prepare(s->read_fd);
 	return type != 0 || s->read_fd == s->write_fd ? type : haw_fd_prepare(s->write_fd);
@@ -433,8 +435,8 @@ haw_stream *haw_stream_new_fds(int read_fd, int write_fd, haw_error *err)
 	e = inspect(s);
 	if (e != 0) {
 		haw_error_set(err, e == EINVAL || e == EPROTOTYPE || e == EBADF ? HAW_EINVAL : HAW_ESYSTEM,
-			      HAW_FAULT_LOCAL, e, "descriptors %d and %d do not make a byte stream: %s", read_fd,
-			      write_fd, haw_reason(e, text, sizeof(text)));
+			      HAW_FAULT_LOCAL, e, "descriptors %d and %d do not make a byte stream: %s",
+			      read_fd, write_fd, haw_reason(e, text, sizeof(text)));
 		free(s);
 		return NULL;
 	}

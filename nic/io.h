@@ -12,6 +12,7 @@
  * Threads: a loop and everything on it is used by one thread at a time. The thread may change
  * between calls if the caller orders them (a lock does); changing costs the uring engine some
  * 50 µs, so a loop that stays on one thread is faster. Functions that any thread may call say so.
+ * A child of fork may close what it inherited and free the loop, and nothing else.
  */
 #ifndef HAWSER_NIC_IO_H
 #define HAWSER_NIC_IO_H

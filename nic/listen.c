@@ -138,7 +138,8 @@ struct haw_listener *haw_listen(struct haw_io *io, const char *address, uint16_t
 
 	snprintf(text, sizeof(text), "%u", (unsigned)port);
 	if (getaddrinfo(address, text, &hints, &info) != 0) {
-		haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the address to listen on is not a numeric one");
+		haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+			      "the address to listen on is not a numeric one");
 		return NULL;
 	}
 	fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -39,7 +39,8 @@ int haw_fd_prepare(int fd)
 
 /* ---- Watches ---- */
 
-/* Keys: generation in the upper half, index + 1 in the lower, which leaves its two highest bits to engines. */
+/* Keys: generation in the upper half, index + 1 in the lower, which leaves its two highest bits to engines.
+ */
 enum { SLOTS_MAX = 1 << 24 };
 
 uint64_t haw_watch_key(const struct haw_io *io, const struct haw_watch *watch)
@@ -91,7 +92,8 @@ int haw_watch_add(struct haw_io *io, struct haw_watch *watch, haw_error *err)
 	int rc;
 
 	if (!io->free_slot && !grow_slots(io))
-		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0, "out of memory for another descriptor");
+		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0,
+				     "out of memory for another descriptor");
 	watch->slot = io->free_slot;
 	io->free_slot = io->slots[watch->slot - 1].next_free;
 	io->slots[watch->slot - 1].watch = watch;
@@ -112,7 +114,10 @@ void haw_watch_remove(struct haw_io *io, struct haw_watch *watch)
 {
 	if (watch->slot == 0)
 		return;
-	io->engine->remove(io, watch);
+	/* After fork, ring and epoll descriptor are the parent's too: a child that closes what it
+	 * inherited must not disarm what the parent waits for. */
+	if (io->process == getpid())
+		io->engine->remove(io, watch);
 	leave_slot(io, watch);
 }
 
@@ -144,16 +149,6 @@ void haw_io_fire(struct haw_io *io, uint64_t key, unsigned events, bool hangup)
 
 /* ---- Wake-ups and posts ---- */
 
-static void woken(struct haw_watch *watch, unsigned event)
-{
-	struct haw_io *io = (struct haw_io *)((char *)watch - offsetof(struct haw_io, wake));
-	uint64_t count;
-
-	while (read(watch->fd, &count, sizeof(count)) < 0 && errno == EINTR)
-		continue;
-	haw_watch_want(io, watch, event);
-}
-
 static void run_posts(struct haw_io *io)
 {
 	struct haw_post *post = haw_mailbox_take(io->mailbox);
@@ -165,6 +160,18 @@ static void run_posts(struct haw_io *io)
 		post->fn(post);
 		post = next;
 	}
+}
+
+static void woken(struct haw_watch *watch, unsigned event)
+{
+	struct haw_io *io = (struct haw_io *)((char *)watch - offsetof(struct haw_io, wake));
+	uint64_t count;
+
+	while (read(watch->fd, &count, sizeof(count)) < 0 && errno == EINTR)
+		continue;
+	haw_watch_want(io, watch, event);
+	/* The first post to an empty mailbox wakes, so that turns without posts take no lock. */
+	run_posts(io);
 }
 
 struct haw_mailbox *haw_io_mailbox(struct haw_io *io)
@@ -223,6 +230,7 @@ struct haw_io *haw_io_new(enum haw_io_kind kind, haw_error *err)
 
 	if (!io)
 		return NULL;
+	io->process = getpid();
 	io->mailbox = haw_mailbox_new(err);
 	if (!io->mailbox) {
 		io->engine->free(io);
@@ -277,7 +285,8 @@ int haw_io_run(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 	int rc;
 
 	if (io->running)
-		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the I/O loop was run from inside a callback");
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+				     "the I/O loop was run from inside a callback");
 	if (deadline >= 0 && timeout_ns != 0) {
 		int64_t left = deadline - (int64_t)clock_ns();
 
@@ -288,7 +297,6 @@ int haw_io_run(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 	io->running = true;
 	rc = io->engine->wait(io, timeout_ns, err);
 	if (rc >= 0) {
-		run_posts(io);
 		haw_timers_run(io, io->now);
 		if (io->foreign && io->engine->flush)
 			io->engine->flush(io);

@@ -3,10 +3,9 @@
  * Inside of the loop: what engines provide and what the files of this folder share. Users of the
  * loop include io.h only.
  *
- * An engine tells when a descriptor may be read or written; the system calls that move
- * bytes are made by the streams. Measured on kernel 6.18 over loopback (bench/io_bench.c), direct calls
- * are as fast as or faster than operations handed to the ring, and with them no memory of a caller is
- * ever the kernel's: closing and cancelling need no wait. README.md has the figures.
+ * An engine tells when a descriptor may be read or written; the system calls that move bytes are
+ * made by the streams, and so no memory of a caller is ever the kernel's: closing and
+ * cancelling wait for nothing. README.md has the measurements behind that.
  */
 #ifndef HAWSER_NIC_LOOP_H
 #define HAWSER_NIC_LOOP_H
@@ -103,6 +102,7 @@ struct haw_io {
 	struct haw_mailbox *mailbox;
 	struct haw_watch wake;
 	struct haw_resolver *resolver;	/* NULL until a name was resolved */
+	pid_t process;			/* that made it */
 	uint64_t now;
 	int callbacks;			/* of this turn */
 	bool running, foreign;

@@ -20,8 +20,8 @@ struct haw_mailbox *haw_mailbox_new(haw_error *err)
 	}
 	mailbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (mailbox->fd < 0) {
-		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno, "cannot make an event descriptor: errno %d",
-			      errno);
+		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno,
+			      "cannot make an event descriptor: errno %d", errno);
 		free(mailbox);
 		return NULL;
 	}

@@ -116,8 +116,8 @@ static struct haw_resolver *start_resolver(haw_error *err)
 	if (e == 0)
 		return r;
 	destroy(r);
-	haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, e, "cannot start the thread that resolves names: %s",
-		      haw_reason(e, text, sizeof(text)));
+	haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, e,
+		      "cannot start the thread that resolves names: %s", haw_reason(e, text, sizeof(text)));
 	return NULL;
 }
 
@@ -129,7 +129,8 @@ int haw_resolver_ask(struct haw_io *io, const char *host, int family, struct haw
 	struct haw_resolver *r;
 
 	if (!q)
-		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0, "out of memory for name resolution");
+		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0,
+				     "out of memory for name resolution");
 	if (!io->resolver)
 		io->resolver = start_resolver(err);
 	r = io->resolver;

@@ -80,8 +80,8 @@ void haw_timer_set(struct haw_io *io, struct haw_timer *timer, uint64_t deadline
 {
 	if (timer->set)
 		take_out(&io->timers, timer);
-	*timer = (struct haw_timer){.deadline = deadline_ns, .order = io->timers.order++, .fn = fn, .user = user,
-				    .set = true};
+	*timer = (struct haw_timer){
+		.deadline = deadline_ns, .order = io->timers.order++, .fn = fn, .user = user, .set = true};
 	io->timers.root = meld(io->timers.root, timer);
 }
 

@@ -214,8 +214,9 @@ haw_stream *haw_stream_new(const haw_stream_callbacks *callbacks, haw_error *err
 	}
 	memcpy(&own, callbacks, callbacks->size < sizeof(own) ? callbacks->size : sizeof(own));
 	if (!own.read || !own.write || (own.flags & ~HAW_STREAM_BLOCKING)) {
-		haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
-			      "the stream's callbacks need read and write, and no flag but HAW_STREAM_BLOCKING");
+		haw_error_set(
+			err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+			"the stream's callbacks need read and write, and no flag but HAW_STREAM_BLOCKING");
 		return NULL;
 	}
 	if (own.flags & HAW_STREAM_BLOCKING)

@@ -32,15 +32,15 @@ typedef struct haw_stream_callbacks {
 	size_t size;
 	uint32_t flags;		/* HAW_STREAM_BLOCKING or 0 */
 	void *user;		/* first argument of every callback */
-	/* Read up to LEN bytes, LEN > 0. Returns their number, 0 at the end of the stream, HAW_EAGAIN if there
-	 * are none now (never if blocking; haw_stream_ready must follow once there are), or another
+	/* Read up to LEN bytes, LEN > 0. Returns their number, 0 at the end of the stream, HAW_EAGAIN if
+	 * there are none now (never if blocking; haw_stream_ready must follow once there are), or another
 	 * negative code, after which it is not called again. */
 	ptrdiff_t (*read)(void *user, void *ptr, size_t len);
-	/* Write some of LEN bytes, LEN > 0. Returns how many were taken, at least 1, HAW_EAGAIN if none can be
-	 * taken now, or another negative code, as above. */
+	/* Write some of LEN bytes, LEN > 0. Returns how many were taken, at least 1, HAW_EAGAIN if none can
+	 * be taken now, or another negative code, as above. */
 	ptrdiff_t (*write)(void *user, const void *ptr, size_t len);
-	/* No more will be written; the peer is to see the end of the stream. Optional. Blocking streams: called
-	 * by the writing helper. */
+	/* No more will be written; the peer is to see the end of the stream. Optional. Blocking streams:
+	 * called by the writing helper. */
 	void (*end)(void *user);
 	/* Blocking streams, optional: make a read or write that waits return, now and from now on, with any
 	 * result. Called by the thread that runs the loop; must not block. */

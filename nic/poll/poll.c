@@ -90,7 +90,8 @@ static int poll_wait(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 
 	haw_io_tick(io);
 	if (n < 0 && errno != EINTR)
-		return haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno, "cannot wait for descriptors: %s",
+		return haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno,
+				     "cannot wait for descriptors: %s",
 				     haw_reason(errno, text, sizeof(text)));
 	for (int i = 0; i < n; i++) {
 		uint32_t what = events[i].events;
@@ -127,8 +128,8 @@ struct haw_io *haw_poll_new(haw_error *err)
 	p->io.engine = &poll_engine;
 	p->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (p->fd < 0) {
-		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno, "cannot make an epoll descriptor: %s",
-			      haw_reason(errno, text, sizeof(text)));
+		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno,
+			      "cannot make an epoll descriptor: %s", haw_reason(errno, text, sizeof(text)));
 		free(p);
 		return NULL;
 	}

@@ -249,8 +249,8 @@ static int uring_wait(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 	haw_io_tick(io);
 	/* Memory shortages pass; what was not submitted is submitted by the next turn. */
 	if (rc < 0 && rc != -ETIME && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)
-		return haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, -rc, "cannot wait on the I/O ring: %s",
-				     haw_reason(-rc, text, sizeof(text)));
+		return haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, -rc,
+				     "cannot wait on the I/O ring: %s", haw_reason(-rc, text, sizeof(text)));
 	for (int i = 0; i < TURN && io_uring_peek_cqe(&u->ring, &cqe) == 0; i++) {
 		uint64_t data = cqe->user_data;
 		int result = cqe->res;

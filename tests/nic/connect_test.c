@@ -197,7 +197,8 @@ static void several_addresses(void)
 	/* RFC 8305 §4: the families take turns. */
 	v6 = strstr(a.error.message, "::1: ");
 	second = strstr(a.error.message, "127.0.0.8: ");
-	CHECK_MSG(strstr(a.error.message, "127.0.0.9: ") && v6 && second && v6 < second, "%s", a.error.message);
+	CHECK_MSG(strstr(a.error.message, "127.0.0.9: ") && v6 && second && v6 < second, "%s",
+		  a.error.message);
 	CHECK(strstr(a.error.message, "host.example"));
 	a = connect_list(io, bad, port, AF_INET6);
 	CHECK(!strstr(a.error.message, "127.0.0.9"));
@@ -267,14 +268,16 @@ static void timeout(void)
 	struct haw_io *io = nic_loop();
 	struct silent q;
 	struct attempt a = {0};
-	struct haw_connect_options o = {.host = "127.0.0.1", .timeout_ns = 100 * MS, .done = attempt_done, .user = &a};
+	struct haw_connect_options o = {
+		.host = "127.0.0.1", .timeout_ns = 100 * MS, .done = attempt_done, .user = &a};
 	uint64_t start = nic_now();
 
 	CHECK(io && make_silent(&q, "127.0.0.1", 0));
 	o.port = q.port;
 	CHECK(haw_connect_start(io, &o, NULL));
 	CHECK(nic_until(io, &a.done, 5000));
-	CHECK(a.error.code == HAW_ETIMEDOUT && nic_now() - start >= 100 * MS && nic_now() - start < 2000 * MS);
+	CHECK(a.error.code == HAW_ETIMEDOUT && nic_now() - start >= 100 * MS &&
+	      nic_now() - start < 2000 * MS);
 	CHECK_MSG(strstr(a.error.message, "127.0.0.1: no answer"), "%s", a.error.message);
 	end_silent(&q);
 	haw_io_free(io);
@@ -326,7 +329,8 @@ static void late_answers(void)
 	struct haw_io *io = nic_loop();
 	struct server s;
 	struct attempt a = {0};
-	struct haw_connect_options o = {.host = "late.example", .resolve = keep, .done = attempt_done, .user = &a};
+	struct haw_connect_options o = {
+		.host = "late.example", .resolve = keep, .done = attempt_done, .user = &a};
 	struct haw_connect *c;
 	pthread_t thread;
 
@@ -363,7 +367,8 @@ static void free_while_resolving(void)
 	for (int i = 0; i < 20; i++) {
 		struct haw_io *io = nic_loop();
 		struct attempt a = {0};
-		struct haw_connect_options o = {.host = "localhost", .port = 1, .done = attempt_done, .user = &a};
+		struct haw_connect_options o = {
+			.host = "localhost", .port = 1, .done = attempt_done, .user = &a};
 		struct haw_connect *c;
 
 		CHECK(io && (c = haw_connect_start(io, &o, NULL)));

@@ -401,6 +401,42 @@ static void threads_take_turns(void)
 	haw_io_free(t.io);
 }
 
+/* ---- Fork ---- */
+
+/* A child closes what it inherited; the parent, which waits for it all, notices nothing. */
+static void fork_and_close(void)
+{
+	struct haw_io *io = nic_loop();
+	struct nic_note note = {0};
+	char buffer[8];
+	struct haw_receive receive = {.ptr = buffer, .len = 8, .done = nic_received, .user = &note};
+	struct haw_stream *stream;
+	int fds[2], status;
+	pid_t pid;
+
+	CHECK(io && nic_tcp_pair(fds));
+	CHECK((stream = haw_stream_adopt(io, fds[0], NULL)));
+	CHECK(haw_stream_receive(stream, &receive) == 0);
+	nic_for(io, 5);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		haw_stream_close(stream);
+		haw_io_free(io);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	nic_for(io, 5);
+	CHECK(!note.done);
+	CHECK(write(fds[1], "still", 5) == 5);
+	CHECK(nic_until(io, &note.done, 2000) && note.result == 5);
+	haw_io_wake(io);
+	CHECK(haw_io_run(io, 2000 * MS, NULL) == 0);
+	haw_stream_close(stream);
+	close(fds[1]);
+	haw_io_free(io);
+}
+
 /* ---- Names, and io_uring forbidden ---- */
 
 static void names(void)
@@ -519,6 +555,7 @@ int main(void)
 		{"not_nested", not_nested},
 		{"foreign_loop", foreign_loop},
 		{"threads_take_turns", threads_take_turns},
+		{"fork_and_close", fork_and_close},
 		{"names", names},
 		{"uring_forbidden", uring_forbidden},
 		{"coarse_waits", coarse_waits},

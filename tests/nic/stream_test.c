@@ -198,7 +198,8 @@ static void end_of_stream(void)
 	struct duo d;
 	struct nic_note note = {0};
 	char buffer[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
 
 	CHECK(duo_tcp(&d));
 	CHECK(haw_stream_receive(d.a, &receive) == 0);
@@ -224,7 +225,8 @@ static void end_with_data(void)
 	struct duo d;
 	struct nic_note note = {0};
 	char buffer[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
 
 	CHECK(duo_tcp(&d));
 	nic_for(d.io, 1);
@@ -242,7 +244,8 @@ static void half_close(void)
 	struct duo d;
 	struct nic_note note = {0};
 	char buffer[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
 	struct haw_send send = {.spans = {{(const uint8_t *)"x", 1}}, .count = 1};
 
 	CHECK(duo_tcp(&d));
@@ -263,7 +266,8 @@ static void reset(void)
 	struct nic_note note = {0};
 	struct linger linger = {.l_onoff = 1};
 	char buffer[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
 
 	CHECK(duo_tcp(&d));
 	CHECK(haw_stream_receive(d.a, &receive) == 0);
@@ -308,7 +312,8 @@ static void close_pending(void)
 	struct duo d;
 	struct nic_note note = {0};
 	char buffer[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
 
 	CHECK(duo_tcp(&d));
 	CHECK(haw_stream_receive(d.a, &receive) == 0);
@@ -355,7 +360,8 @@ static void close_in_callback(void)
 	struct linger linger = {.l_onoff = 1};
 	char buffer[16];
 	struct haw_send send = {.count = 1, .done = close_on_send, .user = &c};
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = close_on_receive, .user = &c};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = close_on_receive, .user = &c};
 	uint8_t *data = calloc(1, len);
 
 	CHECK(data && duo_tcp(&d));
@@ -379,7 +385,8 @@ static void cancel_receive(void)
 	struct duo d;
 	struct nic_note note = {0};
 	char buffer[16], other[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
 
 	CHECK(duo_tcp(&d));
 	CHECK(!haw_stream_cancel_receive(d.a));
@@ -444,8 +451,10 @@ static void pipes(void)
 	int in[2], out[2];
 	struct nic_note note = {0};
 	char buffer[16];
-	struct haw_receive receive = {.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
-	struct haw_send send = {.spans = {{(const uint8_t *)"to", 2}}, .count = 1, .done = nic_sent, .user = &note};
+	struct haw_receive receive = {
+		.ptr = buffer, .len = sizeof(buffer), .done = nic_received, .user = &note};
+	struct haw_send send = {
+		.spans = {{(const uint8_t *)"to", 2}}, .count = 1, .done = nic_sent, .user = &note};
 	struct haw_stream *stream;
 	haw_error err;
 

@@ -111,7 +111,8 @@ static void callbacks(void)
 	uint8_t out[5000], in[100];
 	size_t at = 0;
 	pthread_t thread;
-	struct haw_send send = {.spans = {{out, 10}, {out + 10, 4990}}, .count = 2, .done = nic_sent, .user = &sent};
+	struct haw_send send = {
+		.spans = {{out, 10}, {out + 10, 4990}}, .count = 2, .done = nic_sent, .user = &sent};
 	struct haw_receive receive = {.ptr = in, .len = sizeof(in), .done = nic_received, .user = &got};
 
 	CHECK(io && memory_stream(&m, io));
@@ -270,8 +271,13 @@ static void block_close(void *user)
 
 static haw_stream *block_stream(struct blocker *b, struct haw_io *io, int fd, bool interrupt)
 {
-	haw_stream_callbacks own = {.size = sizeof(own), .flags = HAW_STREAM_BLOCKING, .user = b, .read = block_read,
-				    .write = block_write, .end = block_end, .close = block_close};
+	haw_stream_callbacks own = {.size = sizeof(own),
+				    .flags = HAW_STREAM_BLOCKING,
+				    .user = b,
+				    .read = block_read,
+				    .write = block_write,
+				    .end = block_end,
+				    .close = block_close};
 	haw_stream *stream;
 
 	if (interrupt)
@@ -315,7 +321,10 @@ static void blocking(void)
 	struct nic_note sent = {0}, got = {0};
 	size_t len = 3 << 20, at = 0;
 	uint8_t *out = malloc(len), *in = malloc(len);
-	struct haw_send send = {.spans = {{out, 1000}, {out + 1000, len - 1000}}, .count = 2, .done = nic_sent, .user = &sent};
+	struct haw_send send = {.spans = {{out, 1000}, {out + 1000, len - 1000}},
+				.count = 2,
+				.done = nic_sent,
+				.user = &sent};
 	struct haw_receive receive = {.ptr = in, .len = 100000, .done = nic_received, .user = &got};
 	haw_stream *stream;
 	pthread_t thread;
