@@ -129,6 +129,24 @@ static void growth_keeps_what_was_written(void)
 	haw_message_free(&m);
 }
 
+static void lent_memory_is_written_again(void)
+{
+	uint8_t room[4];
+	haw_message m;
+
+	haw_message_write_to(&m, room, sizeof(room));
+	haw_put_u32(&m, 7);
+	haw_message_rewind(&m);
+	CHECK(haw_get_u32(&m) == 7 && haw_message_complete(&m));
+	haw_message_reset(&m);
+	CHECK(haw_message_all(&m).len == 0 && room[3] == 0);
+	haw_put_u32(&m, 8);
+	CHECK(haw_message_ok(&m) && haw_message_all(&m).ptr == room && room[3] == 8);
+	haw_put_byte(&m, 1);
+	CHECK(!haw_message_ok(&m));
+	haw_message_free(&m);
+}
+
 static void reset_wipes(void)
 {
 	static const uint8_t zeroes[6];
@@ -320,6 +338,7 @@ int main(void)
 	RUN(views_follow_reading);
 	RUN(limits_hold);
 	RUN(growth_keeps_what_was_written);
+	RUN(lent_memory_is_written_again);
 	RUN(reset_wipes);
 	RUN(memory_is_taken_over);
 	RUN(strings_of_unknown_length);

@@ -42,8 +42,13 @@ void haw_message_free(haw_message *m)
 
 void haw_message_reset(haw_message *m)
 {
-	if (m->mode == HAW_MESSAGE_READS && m->capacity > 0)
+	if (m->mode == HAW_MESSAGE_READS && m->capacity > 0) {
 		m->mode = HAW_MESSAGE_WRITES;
+	} else if (m->mode == HAW_MESSAGE_READS && m->limit > 0) {
+		/* Only a lent writer that was rewound has a limit and owns nothing. */
+		m->mode = HAW_MESSAGE_WRITES_LENT;
+		m->capacity = m->limit;
+	}
 	if (m->mode == HAW_MESSAGE_READS)
 		return;
 	if (m->len > 0)
