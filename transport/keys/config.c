@@ -184,7 +184,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 static int load_includes(haw_config *config, const glob_t *found, const struct source *source, haw_error *err)
 {
 	/* As in ssh(1), what is included is checked even where the including file is not. */
-	struct source inner = {source->flags, source->depth + 1, true};
+	const struct source inner = {source->flags, source->depth + 1, true};
 
 	for (size_t i = 0; i < found->gl_pathc; i++) {
 		haw_error own;

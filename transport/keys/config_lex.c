@@ -47,12 +47,18 @@ static const char *take_keyword(const char *at, const char *end, const char **wo
 	return at;
 }
 
+/* Between arguments only these two count. */
+static bool is_separator(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /* Take one argument off the text into OUT, which has room. NULL if a quote is not closed. */
 static const char *take_argument(const char *at, const char *end, char *out)
 {
 	char quote = '\0';
 
-	for (; at < end && (quote || !is_blank(*at)); at++) {
+	for (; at < end && (quote || !is_separator(*at)); at++) {
 		char next = at + 1 < end ? at[1] : '\0';
 
 		if (*at == '\\' && (next == '"' || next == '\'' || next == '\\' || (next == ' ' && !quote)))
@@ -78,7 +84,7 @@ static int take_arguments(const char *at, const char *end, char ***arguments, si
 	for (;;) {
 		char **more, *argument;
 
-		while (at < end && is_blank(*at))
+		while (at < end && is_separator(*at))
 			at++;
 		if (at == end || *at == '#')
 			return 0;

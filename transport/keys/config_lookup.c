@@ -218,32 +218,38 @@ struct walk {
 	bool never;  /* included from where they do not: no Host can match */
 };
 
-static bool host_matches(const struct haw_config_node *node, const char *alias)
+/* 1 if the Host line matches, 0 if not, negative if it is wrong. */
+static int match_host(struct haw_config_lookup *lookup, const struct haw_config_node *node)
 {
-	bool found = false;
+	int found = 0;
 
 	for (size_t i = 0; i < node->argument_count; i++) {
 		const char *text = node->arguments[i];
 		bool negated = *text == '!';
 		haw_span pattern = {(const uint8_t *)text + negated, strlen(text) - negated};
 
-		if (!haw_pattern_match(pattern, alias))
+		if (*text == '\0')
+			return haw_config_fail(node, lookup->err, HAW_EFORMAT, "a pattern is empty");
+		if (!haw_pattern_match(pattern, lookup->alias))
 			continue;
 		if (negated)
-			return false;
-		found = true;
+			return 0;
+		found = 1;
 	}
 	return found;
 }
 
 static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_node *node, struct walk *walk)
 {
+	int found;
+
 	if (!node->keyword)
 		return judge_unknown(lookup, node);
 	switch (node->keyword->id) {
 	case HAW_K_HOST:
-		walk->active = !walk->never && host_matches(node, lookup->alias);
-		return 0;
+		found = match_host(lookup, node);
+		walk->active = !walk->never && found > 0;
+		return found < 0 ? found : 0;
 	case HAW_K_MATCH:
 		walk->active = false;
 		return walk->never ? 0 : refuse(lookup, node);

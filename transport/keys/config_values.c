@@ -29,12 +29,17 @@ static const struct choice strict_choices[] = {
 
 static const struct choice families[] = {{"any", 0}, {"inet", AF_INET}, {"inet6", AF_INET6}, {NULL, 0}};
 
-static const struct choice log_levels[] = {
-	{"QUIET", HAW_LOG_LEVEL_QUIET},     {"FATAL", HAW_LOG_LEVEL_FATAL},
-	{"ERROR", HAW_LOG_LEVEL_ERROR},     {"INFO", HAW_LOG_LEVEL_INFO},
-	{"VERBOSE", HAW_LOG_LEVEL_VERBOSE}, {"DEBUG", HAW_LOG_LEVEL_DEBUG1},
-	{"DEBUG1", HAW_LOG_LEVEL_DEBUG1},   {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
-	{"DEBUG3", HAW_LOG_LEVEL_DEBUG3},   {NULL, 0}};
+static const struct choice log_levels[] = {{"QUIET", HAW_LOG_LEVEL_QUIET},
+					   {"SILENT", HAW_LOG_LEVEL_QUIET},
+					   {"FATAL", HAW_LOG_LEVEL_FATAL},
+					   {"ERROR", HAW_LOG_LEVEL_ERROR},
+					   {"INFO", HAW_LOG_LEVEL_INFO},
+					   {"VERBOSE", HAW_LOG_LEVEL_VERBOSE},
+					   {"DEBUG", HAW_LOG_LEVEL_DEBUG1},
+					   {"DEBUG1", HAW_LOG_LEVEL_DEBUG1},
+					   {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
+					   {"DEBUG3", HAW_LOG_LEVEL_DEBUG3},
+					   {NULL, 0}};
 
 static int bad_value(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *wanted)
 {
@@ -178,31 +183,21 @@ static int read_time(struct haw_config_lookup *lookup, int id, uint32_t *seconds
 
 static bool parse_size(const char *text, uint64_t *bytes)
 {
-	uint64_t unit = 1;
+	static const char units[] = "bkmgtpe";
+	const char *unit;
+	int shift;
 
 	if (!parse_number(&text, UINT64_MAX, bytes))
 		return false;
-	switch (*text) {
-	case 'k':
-	case 'K':
-		unit = 1 << 10;
-		break;
-	case 'm':
-	case 'M':
-		unit = 1 << 20;
-		break;
-	case 'g':
-	case 'G':
-		unit = 1 << 30;
-		break;
-	case '\0':
-		break;
-	default:
+	if (*text == '\0')
+		return true;
+	unit = strchr(units, *text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : *text);
+	if (!unit || text[1] != '\0')
 		return false;
-	}
-	if ((*text && text[1] != '\0') || *bytes > UINT64_MAX / unit)
+	shift = 10 * (int)(unit - units);
+	if (*bytes > UINT64_MAX >> shift)
 		return false;
-	*bytes *= unit;
+	*bytes <<= shift;
 	return true;
 }
 

@@ -1,0 +1,418 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations as `ssh -G` understands them, and as this library does.
+
+usage: test_config.py PROBE [WORD...]
+"""
+
+import os
+import pwd
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from harness import Report, Skip, check, finish  # noqa: E402
+
+PROBE = os.path.abspath(sys.argv[1])
+HOME = pwd.getpwuid(os.getuid()).pw_dir
+KEYWORDS = '''hostname user port addressfamily identitiesonly batchmode hashknownhosts pubkeyauthentication
+    passwordauthentication kbdinteractiveauthentication userknownhostsfile globalknownhostsfile
+    stricthostkeychecking loglevel connecttimeout serveraliveinterval serveralivecountmax rekeylimit
+    ciphers macs kexalgorithms hostkeyalgorithms identityfile'''.split()
+HOSTS = ['alpha', 'beta', 'alpha.example.com', 'Gamma', '10.0.0.1', 'x']
+
+work = tempfile.mkdtemp(prefix='hawser-config-')
+
+
+def path(name):
+    return os.path.join(work, name)
+
+
+def write(name, text, mode=0o644):
+    with open(path(name), 'w', newline='') as file:
+        file.write(text)
+    os.chmod(path(name), mode)
+    return path(name)
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    check(done.returncode >= 0, f'{command[:3]} died of signal {-done.returncode}: {done.stderr}')
+    return done
+
+
+def parse(text):
+    values = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(' ')
+        values.setdefault(key, []).append(value)
+    return values
+
+
+def ours(file, host, *options, flags=0):
+    """(values, error text)"""
+    done = run(PROBE, 'config', HOME, str(flags), file, host, *options)
+    if done.returncode:
+        check(done.stdout.startswith('error '), f'no error for {file}: {done.stdout!r} {done.stderr}')
+        return None, done.stdout.strip()
+    return parse(done.stdout), None
+
+
+def theirs(file, host, *options):
+    arguments = [word for option in options for word in ('-o', option)]
+    done = run('ssh', '-G', '-F', file, *arguments, host)
+    return (parse(done.stdout), None) if done.returncode == 0 else (None, done.stderr.strip())
+
+
+def home(words):
+    """Paths as ssh -G prints them, with ~ where it has not been expanded."""
+    return [word.replace('~/', HOME + '/') for word in words]
+
+
+def compare(file, host, *options):
+    """Both take the configuration and give the same values, or both refuse it."""
+    mine, my_error = ours(file, host, *options)
+    real, real_error = theirs(file, host, *options)
+    where = f'{open(file).read()!r} for {host} {options}'
+    check((mine is None) == (real is None), f'{where}: we say {my_error}, ssh says {real_error}')
+    if mine is None:
+        return
+    for keyword in KEYWORDS:
+        a, b = mine.get(keyword), real.get(keyword)
+        if keyword in ('ciphers', 'macs', 'kexalgorithms', 'hostkeyalgorithms') and (a is None or a[0][0] in '+-^'):
+            continue
+        if keyword == 'identityfile' and b and f'~/.ssh/id_dsa' in b:
+            # ssh -G lists default files of types that are not supported here.
+            b = [name for name in b if not name.endswith(('_sk', '_dsa', '_xmss'))]
+        if keyword == 'serveraliveinterval' and mine['batchmode'] == ['yes'] and a == ['0']:
+            continue  # Debian's ssh has a default of its own here
+        if keyword in ('identityfile', 'userknownhostsfile'):
+            a = [name for name in a or [] if name]
+            b = [' '.join(home(name.split())) for name in b or [] if name != 'none']
+        if keyword == 'loglevel' and b == ['SILENT']:
+            b = ['QUIET']
+        if keyword == 'connecttimeout' and b == ['0']:
+            b = ['none']  # both mean the system's
+        check(a == b, f'{where}: {keyword} is {a}, ssh has {b}')
+
+
+def both(text, *options, hosts=HOSTS):
+    file = write('config', text)
+    for host in hosts:
+        compare(file, host, *options)
+
+
+# ---- What ssh_config(5) says, case by case ----
+
+def test_blocks():
+    both('')
+    both('Port 2200\nHost alpha\n Port 2201\n User a\nHost beta\n User b\n')
+    both('Host alpha beta\n\tUser one\nHost *\n\tUser two\n\tPort 99\n')
+    both('Host * !alpha\n User u\n')
+    both('Host !alpha *\n User u\n')
+    both('Host !alpha\n User u\n')
+    both('Host *.example.com ??ta\n User u\n')
+    both('Host ALPHA Gamma gamma\n User u\n')
+    both('Host 10.0.0.?\n User u\n')
+    both('Host "alpha" "x"\n User u\n')
+    both('Host alpha,beta\n User u\n')
+
+
+def test_first_wins():
+    both('User one\nUser two\n')
+    both('Host alpha\n User one\n Port 1\nHost *\n User two\n Port 2\n')
+    both('User one\n', 'User=cli', 'User=later')
+    both('Host alpha\n Port 1\n', 'Port 7')
+    both('StrictHostKeyChecking no\nStrictHostKeyChecking yes\n')
+
+
+def test_syntax():
+    for text in ('Port=22', 'Port = 2222', 'Port\t=\t2222', ' \tPort 2222 \t', 'pOrT 2222', 'Port "2222"', "Port '2222'",
+                 'Port 2222 # a comment', 'Port 2222#3', 'Port == 2222', '"Port" 2222', 'Port', 'Port ""', 'Port 2222 3',
+                 'User "a b"', 'User a\\ b', 'User "a', "User 'a", 'User a"b"c', 'User "a\\"b"', 'User a\\\\b', 'User a\\b',
+                 '# only a comment', ' # indented', 'User =', 'User a#b', 'User #b', 'Host', 'Host ""',
+                 'Port 2222\r\n', 'User a\rb'):
+        both(text + '\n', hosts=['alpha'])
+        both(text, hosts=['alpha'])
+    # ssh skips this line without a word.
+    check('quote' in ours(write('config', '"Port 22\n'), 'alpha')[1], 'a keyword with an open quote is fine')
+    both('\n\n\r\nPort 3\r\n\r\nHost alpha\r\nUser u\r\n', hosts=['alpha', 'beta'])
+
+
+def test_values():
+    cases = {
+        'Port': ['1', '65535', '0', '65536', '-1', '22x', 'x', '00022'],
+        'AddressFamily': ['any', 'inet', 'inet6', 'INET', 'ipv4'],
+        'IdentitiesOnly': ['yes', 'no', 'true', 'false', 'YES', 'True', 'maybe', '1'],
+        'BatchMode': ['yes', 'no', 'on'],
+        'HashKnownHosts': ['yes', 'no'],
+        'PubkeyAuthentication': ['yes', 'no', 'true'],
+        'PasswordAuthentication': ['yes', 'no', 'x'],
+        'KbdInteractiveAuthentication': ['yes', 'no'],
+        'ChallengeResponseAuthentication': ['no'],
+        'DSAAuthentication': ['no'],
+        'SkeyAuthentication': ['no'],
+        'StrictHostKeyChecking': ['yes', 'no', 'ask', 'accept-new', 'off', 'true', 'false', 'ASK', 'new'],
+        'ConnectTimeout': ['0', '5', '1m', '1m30s', '2h', '1d', '1w', 'none', '-1', '5x', '99999999999', '1m1', ''],
+        'ServerAliveInterval': ['0', '15', '1m', 'x'],
+        'ProtocolKeepAlives': ['7'],
+        'ServerAliveCountMax': ['0', '5', '-1', 'x'],
+        'LogLevel': ['QUIET', 'FATAL', 'ERROR', 'INFO', 'VERBOSE', 'DEBUG', 'DEBUG1', 'DEBUG2', 'DEBUG3', 'info', 'LOUD'],
+        'RekeyLimit': ['default', 'default none', '1G', '512M 1h', '16', '15', '1K', '0', '1T', 'x', '1G none', '1G x',
+                       '4096 1m extra', '8G 30m'],
+        'UserKnownHostsFile': ['/a', '/a /b', '/a "/b c"', 'none', '~/.ssh/x'],
+        'GlobalKnownHostsFile': ['/a', '/a /b'],
+        'IdentityFile': ['/a', '"/a b"', '~/k'],
+        'Ciphers': ['aes128-ctr', 'aes128-ctr,aes256-ctr', '+aes128-cbc'],
+        'MACs': ['hmac-sha2-256'],
+        'KexAlgorithms': ['curve25519-sha256', '-ecdh*'],
+        'HostKeyAlgorithms': ['ssh-ed25519', '^ssh-ed25519'],
+        'HostName': ['real', 'Real.Example.COM', '%h.example.com', 'a%%b', '10.1.2.3', '::1'],
+        'User': ['a', 'a.b-c'],
+    }
+    for keyword, values in cases.items():
+        for value in values:
+            both(f'{keyword} {value}\n', hosts=['alpha', 'Gamma'])
+
+
+def test_identities():
+    both('IdentityFile /a\nIdentityFile /b\nHost alpha\nIdentityFile /c\nIdentityFile /a\n', hosts=['alpha', 'beta'])
+    both('IdentityFile /a\n', 'IdentityFile=/first', hosts=['alpha'])
+    both('IdentityFile none\n', hosts=['alpha'])
+
+
+def test_unknown_keywords():
+    both('Bogus yes\n', hosts=['alpha'])
+    both('Host beta\nBogus yes\n', hosts=['alpha', 'beta'])
+    both('IgnoreUnknown Bogus\nBogus yes\n', hosts=['alpha'])
+    both('IgnoreUnknown bo*,x\nBogus yes\nX y\n', hosts=['alpha'])
+    both('IgnoreUnknown Bog\nBogus yes\n', hosts=['alpha'])
+    both('Bogus yes\nIgnoreUnknown Bogus\n', hosts=['alpha'])
+    both('Host beta\nIgnoreUnknown Bogus\nHost *\nBogus yes\n', hosts=['alpha', 'beta'])
+    both('', 'Bogus=1', hosts=['alpha'])
+    both('', 'IgnoreUnknown=Bogus', 'Bogus=1', hosts=['alpha'])
+
+
+def test_include():
+    os.makedirs(path('d'), exist_ok=True)
+    write('d/1.conf', 'User one\n')
+    write('d/2.conf', 'Host beta\n Port 2\nHost alpha\n Port 3\n')
+    write('d/3.conf', 'Host *\nConnectTimeout 9\n')
+    for text in (f'Include {work}/d/*.conf\nPort 9\n',
+                 f'Host alpha\nInclude {work}/d/*.conf\nBatchMode yes\nHost *\nPort 7\n',
+                 f'Host beta\nInclude {work}/d/2.conf {work}/d/1.conf\nPort 8\n',
+                 f'Host nobody\nInclude {work}/d/*.conf\nHost *\nPort 8\n',
+                 f'Include {work}/d/nothing*\nPort 4\n', f'Include "{work}/d/1.conf"\n', 'Include\n'):
+        both(text)
+
+
+def test_include_depth():
+    for depth in (15, 16, 17):
+        for level in range(depth):
+            write(f'deep{level}', f'Include {work}/deep{level + 1}\n')
+        write(f'deep{depth}', 'Port 77\n')
+        compare(path('deep0'), 'alpha')
+    write('loop', f'Include {work}/loop\n')
+    compare(path('loop'), 'alpha')
+
+
+def test_include_inactive():
+    """A file included where it does not hold is read, but nothing in it holds, Match either."""
+    write('inner', 'Host *\nUser hidden\nMatch all\nProxyJump hidden\n')
+    file = write('config', f'Host beta\nInclude {work}/inner\nHost *\nPort 5\n')
+    values, error = ours(file, 'alpha')
+    check(values and values['port'] == ['5'] and values['user'] != ['hidden'], f'{values} {error}')
+    values, error = ours(file, 'beta')
+    check(error and 'inner:3: Match' in error, f'{values} {error}')
+
+
+def test_owner_and_mode():
+    for mode, fine in ((0o600, True), (0o644, True), (0o664, False), (0o646, False), (0o666, False)):
+        file = write('moded', 'Port 5\n', mode)
+        values, error = ours(file, 'alpha', flags=1)
+        check((values is not None) == fine, f'mode {mode:o}: {error}')
+        check(fine or 'permissions' in error, error)
+        check(ours(file, 'alpha')[0], f'-F looks at mode {mode:o}')
+        including = write('including', f'Include {file}\n')
+        check((ours(including, 'alpha', flags=1)[0] is not None) == fine, f'mode {mode:o} of an included file')
+        if mode & 0o020 == 0 or mode & 0o002:
+            compare(including, 'alpha')  # Debian's ssh bears group write where the group has no one else
+
+
+# ---- Keywords of every kind ----
+
+def keyword_list():
+    """Every keyword that this ssh knows, out of its own binary."""
+    found, words = [], set()
+    for line in subprocess.run(['strings', '-n', '3', shutil.which('ssh')], capture_output=True,
+                               text=True, check=True).stdout.split():
+        if line.isalnum() and line.islower() and line not in words:
+            words.add(line)
+            found.append(line)
+    return found
+
+
+def test_every_keyword_is_known():
+    if not shutil.which('strings'):
+        raise Skip('strings is not installed')
+    known = 0
+    for word in keyword_list():
+        file = write('config', f'Host nobody\n{word} yes\n')
+        done = run('ssh', '-G', '-F', file, 'alpha')
+        if 'Bad configuration option' in done.stderr:
+            continue
+        error = ours(file, 'alpha')[1]
+        known += 1
+        check(error is None or word in ('host', 'match', 'include'), f'{word}: {error}')
+    check(known > 100, f'only {known} keywords found')
+
+
+REFUSED = {'Match': 'all', 'ProxyCommand': 'nc %h %p', 'ProxyJump': 'bastion', 'HostKeyAlias': 'other',
+           'CertificateFile': '/a', 'CanonicalizeHostname': 'yes', 'BindAddress': '127.0.0.1',
+           'BindInterface': 'lo', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes',
+           'PKCS11Provider': '/a.so', 'SmartcardDevice': '/a.so', 'SecurityKeyProvider': '/a.so',
+           'IdentityAgent': '/a.sock', 'HostbasedAuthentication': 'yes', 'RevokedHostKeys': '/a',
+           'NoHostAuthenticationForLocalhost': 'yes', 'RequiredRSASize': '4096', 'Tunnel': 'yes'}
+INERT = {'ProxyCommand': 'none', 'ProxyJump': 'none', 'CanonicalizeHostname': 'no', 'VerifyHostKeyDNS': 'no',
+         'PKCS11Provider': 'none', 'IdentityAgent': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',
+         'NoHostAuthenticationForLocalhost': 'no', 'RequiredRSASize': '1024', 'KnownHostsCommand': 'none'}
+
+
+def test_refused():
+    for keyword, value in REFUSED.items():
+        file = write('config', f'Host alpha\nPort 1\n\n{keyword} {value}\n')
+        if keyword != 'Match':
+            check(theirs(file, 'alpha')[0], f'ssh refuses {keyword} too')
+            check(ours(file, 'beta')[0], f'{keyword} is refused for a host that it does not hold for')
+        error = ours(file, 'alpha')[1]
+        check(error and f'{file}:4: {keyword}: ' in error and error.startswith('error unsupported'),
+              f'{keyword}: {error}')
+        if keyword != 'Match':
+            error = ours('', 'alpha', f'{keyword}={value}')[1]
+            check(error and f'command line: {keyword}' in error, f'{keyword}: {error}')
+
+
+def test_inert():
+    for keyword, value in INERT.items():
+        file = write('config', f'{keyword} {value}\n')
+        check(ours(file, 'alpha')[0], f'{keyword} {value} is refused: {ours(file, "alpha")[1]}')
+        # The first value wins, as in ssh.
+        file = write('config', f'{keyword} {value}\n{keyword} {REFUSED[keyword]}\n')
+        check(ours(file, 'alpha')[0], f'{keyword}: the second value counts')
+    file = write('config', 'ProxyCommand none\nProxyJump bastion\n')
+    check(ours(file, 'alpha')[0], 'ProxyJump behind ProxyCommand none counts')
+    real = theirs(file, 'alpha')[0]
+    check('proxyjump' not in real, 'ssh uses it')
+    file = write('config', 'CertificateFile none\nCertificateFile /a\n')
+    check(ours(file, 'alpha')[1], 'a second certificate is ignored')
+
+
+def test_debian_default():
+    """Debian's own file gives notes and nothing else."""
+    file = '/etc/ssh/ssh_config'
+    if not os.path.exists(file):
+        raise Skip(f'no {file}')
+    values, error = ours(file, 'alpha', flags=2)
+    check(values, error)
+    check(values['hashknownhosts'] == ['yes'], str(values))
+    notes = ' '.join(values.get('note', []))
+    check('SendEnv has no effect' in notes and 'GSSAPIAuthentication has no effect' in notes, notes)
+    compare(file, 'alpha')
+
+
+def test_notes():
+    file = write('config', 'Host alpha\nForwardAgent yes\nSendEnv A\nSendEnv B\nControlMaster auto\n'
+                           'Host beta\nCompression yes\n')
+    values, error = ours(file, 'alpha')
+    check(values and values['note'] == [f'{file}:2: ForwardAgent has no effect here', f'{file}:3: SendEnv has no effect here',
+                                        f'{file}:5: ControlMaster has no effect here'], f'{values} {error}')
+
+
+def test_tokens():
+    local = pwd.getpwuid(os.getuid()).pw_name
+    node = os.uname().nodename
+    os.environ['HAWSER_TEST'] = 'variable'
+    os.environ.pop('HAWSER_UNSET', None)
+    for text, wanted in (('~/a', f'{HOME}/a'), ('%d/a', f'{HOME}/a'), ('/k-%h', '/k-real.host'), ('/k-%n', '/k-alpha'),
+                         ('/k-%k', '/k-alpha'), ('/k-%p', '/k-2022'), ('/k-%r', '/k-bob'), ('/k-%u', f'/k-{local}'),
+                         ('/k-%i', f'/k-{os.getuid()}'), ('/k-%%', '/k-%'), ('/k-%l', f'/k-{node}'),
+                         ('/k-%L', f'/k-{node.split(".")[0]}'), ('/${HAWSER_TEST}/a', '/variable/a'),
+                         ('~root/a', f'{pwd.getpwnam("root").pw_dir}/a')):
+        for keyword in ('IdentityFile', 'UserKnownHostsFile'):
+            file = write('config', f'HostName Real.Host\nUser bob\nPort 2022\n{keyword} {text}\n')
+            values, error = ours(file, 'alpha')
+            check(values and values[keyword.lower()] == [wanted], f'{keyword} {text}: {values} {error}')
+    for text in ('/%z', '/%', '/${HAWSER_UNSET}', '/${', '/${}', '~nosuchuser_/a'):
+        file = write('config', f'\nIdentityFile {text}\n')
+        error = ours(file, 'alpha')[1]
+        check(error and f'{file}:2: IdentityFile' in error, f'{text}: {error}')
+
+
+def test_messages():
+    """An error names file, line and keyword, and shows nothing that a terminal would act upon."""
+    file = write('config', '\n\nHost alpha\n  Port \x1b[31mred\n')
+    error = ours(file, 'alpha')[1]
+    check(error and f'{file}:4: Port' in error and '\x1b' not in error, repr(error))
+    file = write('config', 'Po\x1brt 3\n')
+    error = ours(file, 'alpha')[1]
+    check(error and f'{file}:1: ' in error and '\x1b' not in error, repr(error))
+
+
+def test_bad_files():
+    check('cannot open' in ours(path('absent'), 'alpha')[1], 'a missing file is fine')
+    check(ours(path('absent'), 'alpha', flags=4)[0], 'a missing optional file is an error')
+    check('cannot read' in ours(work, 'alpha')[1], 'a directory is fine')
+    check('cannot read' in ours(write('config', f'Include {work}\n'), 'alpha')[1], 'an included directory is fine')
+    check('no keyword' in ours(write('config', '= 3\n'), 'alpha')[1], 'a line without a keyword is fine')
+    check(ours(write('big', '# comment\n' * 200000), 'alpha')[1], 'a huge file is fine')
+    check('NUL' in ours(write('nul', 'Port 3\0\n'), 'alpha')[1], 'a NUL is fine')
+    check(ours('/dev/null', 'alpha')[0], 'an empty device is not fine')
+    check('larger' in ours('/dev/zero', 'alpha')[1], 'an endless file is read')
+
+
+# ---- At random ----
+
+LINES = ['User u{0}', 'Port {0}', 'HostName h{0}', 'HostName %h.x{0}', 'IdentityFile /k{0}', 'IdentitiesOnly yes',
+         'BatchMode no', 'ConnectTimeout {0}', 'Connecttimeout={0}m', 'ServerAliveInterval "{0}"',
+         'StrictHostKeyChecking accept-new', 'stricthostkeychecking = no', 'LogLevel DEBUG{1}',
+         'UserKnownHostsFile /f{0} /g', 'HashKnownHosts yes', 'AddressFamily inet', '# User no', '',
+         'Host alpha', 'Host beta x', 'Host * !x', 'Host al*', 'Host !beta *', 'Host *.example.com', 'Host ?',
+         'Host Gamma "10.0.0.1"', 'PasswordAuthentication no', 'RekeyLimit {0}M {0}m', 'Include {2}/part{1}',
+         'SendEnv A{0}', 'ForwardAgent yes', 'IgnoreUnknown odd*', 'ServerAliveCountMax {0} # {0}']
+
+
+def random_text(source, count):
+    return ''.join('\t ' [source.randrange(2)] * source.randrange(3) +
+                   source.choice(LINES).format(source.randrange(1, 60), source.randrange(1, 4), work) + '\n'
+                   for _ in range(count))
+
+
+def test_random():
+    source = random.Random(20)
+    for _ in range(60):
+        for part in range(1, 4):
+            # Parts include one another only downwards.
+            text = random_text(source, source.randrange(6))
+            write(f'part{part}', '\n'.join(line for line in text.split('\n')
+                                           if 'Include' not in line or int(line[-1]) < part))
+        both(random_text(source, source.randrange(1, 25)), hosts=source.sample(HOSTS, 2))
+
+
+def main():
+    report = Report(sys.argv[2:])
+    try:
+        if not shutil.which('ssh'):
+            report.skip('config', 'ssh is not installed')
+            finish(report)
+        for name, function in sorted(globals().items()):
+            if name.startswith('test_'):
+                report.run('config ' + name[5:], function)
+    finally:
+        shutil.rmtree(work)
+    finish(report)
+
+
+main()
