@@ -63,6 +63,40 @@ static bool finish_tag(struct chacha *c, uint8_t tag[TAG])
 	return EVP_MAC_final(c->poly, tag, &len, TAG) && len == TAG;
 }
 
+/* The next bytes to encrypt in one call: whole blocks while the packet goes on, because a call that starts
+ * inside a block falls back to single bytes. A block that lies in several inputs is gathered in the output
+ * if it has room there. */
+static size_t next_run(struct haw_walk *walk, size_t left, const uint8_t **in, uint8_t **out)
+{
+	struct haw_walk walked = *walk;
+	size_t len = haw_walk_both(&walked, left, in, out), whole = len / BLOCK * BLOCK;
+	haw_mut_span block;
+
+	if (len == left || len % BLOCK == 0) {
+		*walk = walked;
+		return len;
+	}
+	if (whole > 0)
+		return haw_walk_both(walk, whole, in, out);
+	walked = *walk;
+	whole = left < BLOCK ? left : BLOCK;
+	block = haw_walk_out(&walked, whole);
+	if (block.len < whole)
+		return haw_walk_both(walk, len, in, out);
+	walked.in = walk->in;
+	walked.in_at = walk->in_at;
+	for (size_t at = 0; at < whole;) {
+		haw_span piece = haw_walk_in(&walked, whole - at);
+
+		if (piece.ptr != block.ptr + at)
+			memcpy(block.ptr + at, piece.ptr, piece.len);
+		at += piece.len;
+	}
+	*walk = walked;
+	*in = *out = block.ptr;
+	return whole;
+}
+
 static bool seal_packet(struct chacha *c, haw_job *job)
 {
 	struct haw_walk walk = haw_walk_start(job);
@@ -77,7 +111,7 @@ static bool seal_packet(struct chacha *c, haw_job *job)
 	while (left > 0) {
 		const uint8_t *in;
 		uint8_t *out;
-		size_t len = haw_walk_both(&walk, left, &in, &out);
+		size_t len = next_run(&walk, left, &in, &out);
 
 		if (!crypt(c->packet, out, in, len) || !EVP_MAC_update(c->poly, out, len))
 			return false;
