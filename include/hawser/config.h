@@ -47,7 +47,8 @@ HAW_API void haw_config_free(haw_config *config);
 HAW_API HAW_MUST_USE int haw_config_set_home(haw_config *config, const char *home, haw_error *err);
 
 /* Set one keyword, as -o has it: "Keyword=value" or "Keyword value". What was set first wins, and
- * wins over every file. Host and Include cannot be set. HAW_EFORMAT with a sentence. */
+ * wins over every file. Host, Match and Include cannot be set. HAW_EFORMAT with a sentence for text
+ * that is no keyword with a value; keyword and value themselves are judged by haw_config_lookup. */
 HAW_API HAW_MUST_USE int haw_config_set(haw_config *config, const char *text, haw_error *err);
 /* Load the file PATH ("~/" allowed) and what it includes. FLAGS: HAW_CONFIG_USER or _SYSTEM (0:
  * neither, as ssh -F: no check of owner and mode, Include relative to ~/.ssh), HAW_CONFIG_OPTIONAL.

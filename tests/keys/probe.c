@@ -12,6 +12,8 @@
 #include <hawser/key.h>
 #include <hawser/known_hosts.h>
 
+#include "transport/keys/config_internal.h"
+
 static haw_error err;
 
 static int failed(void)
@@ -282,16 +284,27 @@ static int command_config(char **a)
 	return 0;
 }
 
+/* keywords: what becomes of each */
+static int command_keywords(char **a)
+{
+	static const char *const kinds[] = {"value", "note", "refused", "block"};
+	const struct haw_keyword *keyword;
+
+	for (size_t i = 0; (keyword = haw_keyword_at(i)) != NULL; i++)
+		printf("%s %s\n", keyword->name, kinds[haw_keyword_find(keyword->name)->kind]);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int arguments; /* behind the name, at least */
 	int (*run)(char **);
 } commands[] = {
-	{"private", 2, command_key},   {"public", 1, command_key},      {"half", 1, command_key},
-	{"line", 2, command_line},     {"rewrite", 4, command_rewrite}, {"generate", 4, command_generate},
-	{"sign", 3, command_sign},     {"find", 3, command_find},       {"problems", 1, command_find},
-	{"check", 4, command_check},   {"add", 5, command_change},      {"remove", 3, command_change},
-	{"config", 4, command_config},
+	{"private", 2, command_key},   {"public", 1, command_key},        {"half", 1, command_key},
+	{"line", 2, command_line},     {"rewrite", 4, command_rewrite},   {"generate", 4, command_generate},
+	{"sign", 3, command_sign},     {"find", 3, command_find},         {"problems", 1, command_find},
+	{"check", 4, command_check},   {"add", 5, command_change},        {"remove", 3, command_change},
+	{"config", 4, command_config}, {"keywords", 0, command_keywords},
 };
 
 int main(int argc, char **argv)

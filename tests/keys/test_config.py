@@ -310,6 +310,19 @@ def test_inert():
     check(ours(file, 'alpha')[1], 'a second certificate is ignored')
 
 
+def test_documentation():
+    """docs/configuration.md puts every keyword where the code has it."""
+    text = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../docs/configuration.md')).read()
+    sections = {part.split('\n', 1)[0]: part for part in text.split('\n## ')}
+    homes = {'value': 'In force', 'refused': 'Refused', 'note': 'Without effect', 'block': 'Blocks'}
+    for line in run(PROBE, 'keywords').stdout.splitlines():
+        name, kind = line.split()
+        home_section = 'Refused' if name == 'Match' else homes[kind]
+        for title in homes.values():
+            check((f'`{name}`' in sections[title]) == (title == home_section) or name == 'Match',
+                  f'{name} ({kind}) and section "{title}"')
+
+
 def test_debian_default():
     """Debian's own file gives notes and nothing else."""
     file = '/etc/ssh/ssh_config'
