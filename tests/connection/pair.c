@@ -21,6 +21,16 @@ void pair_options_init(struct pair_options *options)
 	options->host_key_type = "ED25519";
 }
 
+static uint8_t *make_pattern(void)
+{
+	static uint8_t pattern[PATTERN * 2];
+
+	if (!pattern[2])
+		for (size_t i = 0; i < PATTERN * 2; i++)
+			pattern[i] = (uint8_t)(i % PATTERN * 2654435761u >> 13);
+	return pattern;
+}
+
 bool pair_start(struct pair *pair, const struct pair_options *given)
 {
 	struct pair_options options = *given;
@@ -41,9 +51,7 @@ bool pair_start(struct pair *pair, const struct pair_options *given)
 	if (!pair->server_methods)
 		pair->server_methods = "publickey,password";
 	pair->now = 1000000000;
-	pair->pattern = malloc(PATTERN * 2);
-	for (size_t i = 0; i < PATTERN * 2; i++)
-		pair->pattern[i] = (uint8_t)(i % PATTERN * 2654435761u >> 13);
+	pair->pattern = make_pattern();
 	pair->client.pair = pair->server.pair = pair;
 	pair->server.server = true;
 	for (int i = 0; i < 2; i++) {
@@ -69,7 +77,6 @@ void pair_end(struct pair *pair)
 	haw_message_free(&pair->user_blob);
 	EVP_PKEY_free(pair->host_key);
 	EVP_PKEY_free(pair->user_key);
-	free(pair->pattern);
 }
 
 /* ---- What the ends do ---- */

@@ -56,7 +56,7 @@ int haw_version_receive(struct haw_connection *c, haw_error *err)
 	while (!c->version_received) {
 		const uint8_t *start = c->data + c->data_used;
 		size_t left = c->data_len - c->data_used;
-		const uint8_t *end = memchr(start, '\n', left);
+		const uint8_t *end = left ? memchr(start, '\n', left) : NULL;
 		bool is_version = left >= 4 && memcmp(start, "SSH-", 4) == 0;
 		size_t len;
 
