@@ -85,8 +85,8 @@ HAW_API haw_op *haw_channel_exec_start(haw_channel *channel, const char *command
 				       haw_error *err);
 HAW_API HAW_MUST_USE int haw_channel_exec(haw_channel *channel, const char *command, int timeout_ms,
 					  haw_error *err);
-HAW_API haw_op *haw_channel_subsystem_start(haw_channel *channel, const char *name, haw_op_fn done, void *user,
-					    haw_error *err);
+HAW_API haw_op *haw_channel_subsystem_start(haw_channel *channel, const char *name, haw_op_fn done,
+					    void *user, haw_error *err);
 HAW_API HAW_MUST_USE int haw_channel_subsystem(haw_channel *channel, const char *name, int timeout_ms,
 					       haw_error *err);
 /* Any other request: PAYLOAD is its type-specific part. Without WANT_REPLY the operation ends
@@ -121,7 +121,8 @@ HAW_API HAW_MUST_USE ptrdiff_t haw_channel_recv(haw_channel *channel, enum haw_c
 HAW_API HAW_MUST_USE int haw_channel_send_wait(haw_channel *channel, const void *data, size_t len,
 					       int timeout_ms, haw_error *err);
 HAW_API HAW_MUST_USE ptrdiff_t haw_channel_recv_wait(haw_channel *channel, enum haw_channel_stream stream,
-						     void *buffer, size_t len, int timeout_ms, haw_error *err);
+						     void *buffer, size_t len, int timeout_ms,
+						     haw_error *err);
 /* We send no more data (RFC 4254 §5.3); what is queued goes first. */
 HAW_API HAW_MUST_USE int haw_channel_send_eof(haw_channel *channel, haw_error *err);
 /* Close in order: what is queued goes first. The closed callback follows the peer's answer. */

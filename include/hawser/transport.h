@@ -148,8 +148,8 @@ HAW_API bool haw_transport_is_authenticated(const haw_transport *transport);
 
 /* PAYLOAD is the type-specific part. With WANT_REPLY ends with the answer (HAW_EREFUSED: no). */
 HAW_API haw_op *haw_transport_global_request_start(haw_transport *transport, const char *type,
-						   bool want_reply, haw_span payload, haw_op_fn done, void *user,
-						   haw_error *err);
+						   bool want_reply, haw_span payload, haw_op_fn done,
+						   void *user, haw_error *err);
 
 /* ---- What is in force. Strings live as long as the transport; NULL before they are known. ---- */
 

@@ -167,11 +167,13 @@ static int command_check(char **a)
 	haw_known_hosts_entry entry;
 	int result;
 
-	if (!kh || !key)
+	result = kh && key ? haw_known_hosts_check(kh, a[2], (uint16_t)atoi(a[3]), key, &entry, &err)
+			   : err.code;
+	if (result < 0) {
+		haw_key_free(key);
+		haw_known_hosts_free(kh);
 		return failed();
-	result = haw_known_hosts_check(kh, a[2], (uint16_t)atoi(a[3]), key, &entry, &err);
-	if (result < 0)
-		return failed();
+	}
 	printf("%s", names[result]);
 	if (entry.file)
 		printf(" %zu %s %s", entry.line, entry.key_type, entry.fingerprint);
@@ -192,14 +194,17 @@ static int command_change(char **a)
 	int result;
 
 	if (!kh || (add && !key))
-		return failed();
-	if (add)
+		result = err.code;
+	else if (add)
 		result = haw_known_hosts_add(kh, a[1], a[2], (uint16_t)atoi(a[3]), key,
 					     strcmp(a[5], "hash") == 0 ? HAW_KNOWN_HOSTS_HASH : 0, &err);
 	else
 		result = haw_known_hosts_remove(kh, a[1], a[2], (uint16_t)atoi(a[3]), &err);
-	if (result < 0)
+	if (result < 0) {
+		haw_key_free(key);
+		haw_known_hosts_free(kh);
 		return failed();
+	}
 	while (haw_known_hosts_at(kh, last, &entry))
 		last++;
 	printf("%d", result);
@@ -264,24 +269,24 @@ static void show_values(const haw_host_values *v)
 static int command_config(char **a)
 {
 	haw_config *config = haw_config_new(&err);
-	haw_host_config *host;
+	haw_host_config *host = NULL;
+	bool set = config && haw_config_set_home(config, a[1], &err) == 0;
 
-	if (!config || haw_config_set_home(config, a[1], &err) < 0)
-		return failed();
-	for (char **option = a + 5; *option; option++)
-		if (haw_config_set(config, *option, &err) < 0)
-			return failed();
-	if (a[3][0] && haw_config_load_file(config, a[3], (unsigned int)atoi(a[2]), &err) < 0)
-		return failed();
-	host = haw_config_lookup(config, a[4], &err);
-	if (!host)
-		return failed();
-	show_values(haw_host_config_values(host));
-	for (size_t i = 0; haw_host_config_note(host, i); i++)
-		printf("note %s\n", haw_host_config_note(host, i));
+	for (char **option = a + 5; set && *option; option++)
+		set = haw_config_set(config, *option, &err) == 0;
+	if (set && a[3][0])
+		set = haw_config_load_file(config, a[3], (unsigned int)atoi(a[2]), &err) == 0;
+	if (set)
+		host = haw_config_lookup(config, a[4], &err);
+	if (host) {
+		show_values(haw_host_config_values(host));
+		for (size_t i = 0; haw_host_config_note(host, i); i++)
+			printf("note %s\n", haw_host_config_note(host, i));
+	}
+	set = host != NULL;
 	haw_host_config_free(host);
 	haw_config_free(config);
-	return 0;
+	return set ? 0 : failed();
 }
 
 /* keywords: what becomes of each */

@@ -93,8 +93,8 @@ static int find_slot(struct haw_channels *channels, uint32_t *id, haw_error *err
 	return 0;
 }
 
-struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, size_t type_len, uint32_t window,
-			      uint32_t max_packet, void *owner, haw_error *err)
+struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, size_t type_len,
+			      uint32_t window, uint32_t max_packet, void *owner, haw_error *err)
 {
 	struct haw_chan *chan;
 	uint32_t start = window ? window : HAW_WINDOW_START;
@@ -107,9 +107,10 @@ struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, s
 	if (channels->window_sum + start > channels->memory && !window)
 		start = HAW_MAX_PACKET * 4;
 	if (channels->window_sum + start > channels->memory) {
-		haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
-			      "the windows of this connection's channels would exceed its memory of %zu bytes",
-			      channels->memory);
+		haw_error_set(
+			err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
+			"the windows of this connection's channels would exceed its memory of %zu bytes",
+			channels->memory);
 		return NULL;
 	}
 	if (find_slot(channels, &id, err) < 0)
@@ -139,13 +140,15 @@ int haw_chan_arrived(struct haw_chan *chan, size_t len, haw_error *err)
 {
 	if (chan->eof_in)
 		return haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
-				     "the peer sent data on channel %u after it had announced their end", chan->id);
+				     "the peer sent data on channel %u after it had announced their end",
+				     chan->id);
 	/* RFC 4254 §5.2: neither more than the window nor more than the packet size that we gave. */
 	if (len > chan->window || len > chan->max_packet)
-		return haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
-				     "the peer sent %zu bytes on channel %u, more than its window (%u) or packet size "
-				     "(%u) allows",
-				     len, chan->id, chan->window, chan->max_packet);
+		return haw_error_set(
+			err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
+			"the peer sent %zu bytes on channel %u, more than its window (%u) or packet size "
+			"(%u) allows",
+			len, chan->id, chan->window, chan->max_packet);
 	chan->window -= (uint32_t)len;
 	chan->unread += len;
 	return 0;

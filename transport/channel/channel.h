@@ -102,8 +102,8 @@ void haw_channels_clear(struct haw_channels *channels);
 struct haw_chan *haw_channels_find(const struct haw_channels *channels, uint32_t id);
 
 /* Make a channel in a free slot; NULL if the limits are reached. */
-struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, size_t type_len, uint32_t window,
-			      uint32_t max_packet, void *owner, haw_error *err);
+struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, size_t type_len,
+			      uint32_t window, uint32_t max_packet, void *owner, haw_error *err);
 /* Forget the owner's interest: queued references are released, and memory freed once no packet of it
  * is under way and the peer has closed. */
 void haw_chan_free(struct haw_chan *chan);

@@ -47,7 +47,8 @@ static struct haw_segment *open_segment(struct haw_chan *chan, size_t len, uint3
 	struct haw_segment *segment = chan->last;
 	size_t capacity = len > INLINE_CAPACITY ? len : INLINE_CAPACITY;
 
-	if (segment && segment->capacity - segment->len >= len && segment->capacity && segment->extended == extended)
+	if (segment && segment->capacity - segment->len >= len && segment->capacity &&
+	    segment->extended == extended)
 		return segment;
 	if (capacity == INLINE_CAPACITY && channels->spare) {
 		segment = channels->spare;
@@ -110,7 +111,8 @@ int haw_chan_grant(struct haw_chan *chan, uint32_t bytes, haw_error *err)
 {
 	if (bytes > UINT32_MAX - chan->remote_window)
 		return haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
-				     "the peer raised the window of channel %u beyond 2^32 - 1 bytes", chan->id);
+				     "the peer raised the window of channel %u beyond 2^32 - 1 bytes",
+				     chan->id);
 	chan->remote_window += bytes;
 	haw_chan_update_ready(chan);
 	return 0;
@@ -204,7 +206,8 @@ bool haw_channels_next_bulk(struct haw_channels *channels, struct haw_bulk *bulk
 		size_t limit = HAW_BULK_PAYLOAD;
 		uint32_t extended;
 
-		if (chan->state != HAW_CHAN_OPEN || !chan->next || chan->remote_window == 0 || chan->close_out)
+		if (chan->state != HAW_CHAN_OPEN || !chan->next || chan->remote_window == 0 ||
+		    chan->close_out)
 			continue;
 		flight = new_flight(channels);
 		if (!flight) {

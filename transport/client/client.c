@@ -104,7 +104,8 @@ static int take_options(struct haw_client *client, const haw_client_options *opt
 	client->password = o->password ? strdup(o->password) : NULL;
 	client->port = o->port ? o->port : v && v->port ? v->port : 22;
 	if (!client->host || !client->user_name || (o->password && !client->password))
-		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no user name was given, or out of memory");
+		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0,
+				     "no user name was given, or out of memory");
 	merge_transport_options(client);
 	client->policy = policy_of(client);
 	return 0;
@@ -299,7 +300,8 @@ static bool check_connecting(const haw_client *client, haw_error *err)
 haw_op *haw_client_sftp_start(haw_client *client, haw_sftp **sftp, haw_op_fn done, void *user, haw_error *err)
 {
 	*sftp = NULL;
-	return check_connecting(client, err) ? haw_sftp_start(client->transport, sftp, done, user, err) : NULL;
+	return check_connecting(client, err) ? haw_sftp_start(client->transport, sftp, done, user, err)
+					     : NULL;
 }
 
 haw_sftp *haw_client_sftp(haw_client *client, int timeout_ms, haw_error *err)

@@ -101,7 +101,8 @@ static void passphrase_answered(void *asker, struct haw_question *q)
 		return;
 	}
 	haw_message_write(&signature, 0);
-	if (!key || haw_key_sign(key, client->sign_algorithm, haw_message_all(&client->to_sign), &signature, &err) < 0) {
+	if (!key || haw_key_sign(key, client->sign_algorithm, haw_message_all(&client->to_sign), &signature,
+				 &err) < 0) {
 		haw_client_log(client, 0, "identity file %s: %s", identity->path, err.message);
 		haw_message_reset(&signature);
 	}

@@ -64,8 +64,10 @@ static bool try_key(struct haw_client *client)
 	haw_client_log(client, 1, "offering the key %s %s", haw_key_type_short(identity->key),
 		       haw_key_fingerprint(identity->key));
 	/* A key at hand is used without asking first whether it would do: that saves a round trip. */
-	started(client, haw_transport_auth_publickey_start(client->transport, client->user_name, identity->key,
-							   identity->path != NULL, attempt_done, client, &err), &err);
+	started(client,
+		haw_transport_auth_publickey_start(client->transport, client->user_name, identity->key,
+						   identity->path != NULL, attempt_done, client, &err),
+		&err);
 	return true;
 }
 
@@ -74,13 +76,15 @@ static bool try_interactive(struct haw_client *client)
 	bool wanted = !client->values || client->values->kbd_interactive_authentication;
 	haw_error err = {0};
 
-	if (!wanted || !known(client) || !can_ask(client) || client->interactive_tries >= HAW_PASSWORD_TRIES ||
-	    !server_allows(client, "keyboard-interactive"))
+	if (!wanted || !known(client) || !can_ask(client) ||
+	    client->interactive_tries >= HAW_PASSWORD_TRIES || !server_allows(client, "keyboard-interactive"))
 		return false;
 	client->interactive_tries++;
 	client->step = HAW_STEP_INTERACTIVE;
-	started(client, haw_transport_auth_interactive_start(client->transport, client->user_name, attempt_done,
-							     client, &err), &err);
+	started(client,
+		haw_transport_auth_interactive_start(client->transport, client->user_name, attempt_done,
+						     client, &err),
+		&err);
 	return true;
 }
 
@@ -141,8 +145,10 @@ static bool try_none(struct haw_client *client)
 		return false;
 	client->none_tried = true;
 	client->step = HAW_STEP_NONE;
-	started(client, haw_transport_auth_none_start(client->transport, client->user_name, attempt_done, client,
-						      &err), &err);
+	started(client,
+		haw_transport_auth_none_start(client->transport, client->user_name, attempt_done, client,
+					      &err),
+		&err);
 	return true;
 }
 
@@ -154,8 +160,8 @@ static bool try_given_password(struct haw_client *client)
 
 void haw_client_login_next(struct haw_client *client)
 {
-	if (!try_key(client) && !try_given_password(client) && !try_none(client) && !try_interactive(client) &&
-	    !try_password(client))
+	if (!try_key(client) && !try_given_password(client) && !try_none(client) &&
+	    !try_interactive(client) && !try_password(client))
 		fail(client);
 }
 

@@ -63,7 +63,8 @@ void haw_client_order_host_keys(struct haw_client *client, const char *list)
 		haw_span rest = {(const uint8_t *)list, strlen(list)}, name;
 
 		while (haw_list_next(&rest, &name)) {
-			if (is_known_type(name, types, count) != known || at + name.len + 2 > sizeof(client->host_keys))
+			if (is_known_type(name, types, count) != known ||
+			    at + name.len + 2 > sizeof(client->host_keys))
 				continue;
 			if (at > 0)
 				client->host_keys[at++] = ',';
@@ -94,8 +95,9 @@ static void remember(struct haw_client *client)
 		haw_client_log(client, 0, "the host key could not be added to %s: %s",
 			       v->user_known_hosts.items[0], err.message);
 	else
-		haw_client_log(client, 0, "added the %s host key of %s to %s", haw_key_type_short(client->judged_key),
-			       client->host, v->user_known_hosts.items[0]);
+		haw_client_log(client, 0, "added the %s host key of %s to %s",
+			       haw_key_type_short(client->judged_key), client->host,
+			       v->user_known_hosts.items[0]);
 }
 
 static void refuse_changed(struct haw_client *client, const haw_known_hosts_entry *match, bool revoked)
@@ -105,15 +107,18 @@ static void refuse_changed(struct haw_client *client, const haw_known_hosts_entr
 
 	if (revoked)
 		haw_error_set(&err, HAW_EHOSTKEY, HAW_FAULT_PEER, 0,
-			      "the %s host key %s of %s is marked as revoked in %s, line %zu", haw_key_type_short(key),
-			      haw_key_fingerprint(key), client->host, match->file, match->line);
+			      "the %s host key %s of %s is marked as revoked in %s, line %zu",
+			      haw_key_type_short(key), haw_key_fingerprint(key), client->host, match->file,
+			      match->line);
 	else
 		haw_error_set(&err, HAW_EHOSTCHANGED, HAW_FAULT_PEER, 0,
-			      "the host key of %s has changed: it presents %s %s, but %s, line %zu, has %s %s. Either "
-			      "somebody is intercepting the connection, or the host has a new key; only if you know it "
+			      "the host key of %s has changed: it presents %s %s, but %s, line %zu, has %s "
+			      "%s. Either "
+			      "somebody is intercepting the connection, or the host has a new key; only if "
+			      "you know it "
 			      "has, remove that line",
-			      client->host, haw_key_type(key), haw_key_fingerprint(key), match->file, match->line,
-			      match->key_type, match->fingerprint);
+			      client->host, haw_key_type(key), haw_key_fingerprint(key), match->file,
+			      match->line, match->key_type, match->fingerprint);
 	haw_transport_judged(client->transport, false, &err);
 }
 
@@ -142,8 +147,8 @@ static void answered(void *asker, struct haw_question *q)
 	} else {
 		haw_error err;
 
-		haw_error_set(&err, HAW_EHOSTUNKNOWN, HAW_FAULT_LOCAL, 0, "the host key of %s was not accepted",
-			      client->host);
+		haw_error_set(&err, HAW_EHOSTUNKNOWN, HAW_FAULT_LOCAL, 0,
+			      "the host key of %s was not accepted", client->host);
 		haw_transport_judged(client->transport, false, &err);
 	}
 }
@@ -158,10 +163,11 @@ static void ask(struct haw_client *client, haw_span blob, bool other_type)
 		refuse_unknown(client, " and nobody can be asked");
 		return;
 	}
-	snprintf(text, sizeof(text),
-		 "The authenticity of host '%s' (port %u) cannot be established%s.\n%s key fingerprint is %s.",
-		 client->host, client->port, other_type ? ": only keys of other types are known for it" : "",
-		 haw_key_type_short(key), haw_key_fingerprint(key));
+	snprintf(
+		text, sizeof(text),
+		"The authenticity of host '%s' (port %u) cannot be established%s.\n%s key fingerprint is %s.",
+		client->host, client->port, other_type ? ": only keys of other types are known for it" : "",
+		haw_key_type_short(key), haw_key_fingerprint(key));
 	q = haw_question_new(client->loop->io, HAW_ASK_HOST_KEY, text, answered, client);
 	if (!q) {
 		refuse_unknown(client, "");
@@ -207,13 +213,14 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 	(void)algorithm;
 	haw_key_free(client->judged_key);
 	client->judged_key = haw_key_ref(client->transport->host_key);
-	result = haw_known_hosts_check(client->known_hosts, client->host, client->port, client->judged_key, &match, &err);
+	result = haw_known_hosts_check(client->known_hosts, client->host, client->port, client->judged_key,
+				       &match, &err);
 	if (result == HAW_KNOWN_MATCH) {
 		accept_key(client);
 	} else if (client->policy == HAW_POLICY_OFF && result > 0 && result != HAW_KNOWN_REVOKED) {
 		haw_client_log(client, 0, "warning: the %s host key %s of %s was not checked (it is %s)",
-			       haw_key_type_short(client->judged_key), haw_key_fingerprint(client->judged_key),
-			       client->host,
+			       haw_key_type_short(client->judged_key),
+			       haw_key_fingerprint(client->judged_key), client->host,
 			       result == HAW_KNOWN_CHANGED ? "not the known one" : "unknown");
 		accept_key(client);
 	} else if (result == HAW_KNOWN_CHANGED || result == HAW_KNOWN_REVOKED) {
