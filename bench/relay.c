@@ -5,8 +5,8 @@
  *
  * usage: relay DELAY_MS TARGET_PORT
  *
- * It listens on a free port of 127.0.0.1, prints "port N", and relays each connection to 127.0.0.1:TARGET_PORT
- * until SIGTERM or SIGINT. When both sides of a connection have ended it prints "bytes UP DOWN": what the
+ * It listens on a free port of 127.0.0.1, prints "port N", and relays each connection to TARGET_PORT of the
+ * same address, until SIGTERM or SIGINT. When both sides of a connection have ended it prints "bytes UP DOWN": what the
  * client sent, what the target sent. Opening a connection is not held back, its end is.
  *
  * What is read at one time is one piece with one due time; pieces wait in a queue per direction, whose bound
@@ -258,7 +258,8 @@ static void add_connection(int client)
 		c->way[i].end_due = NO_TIME;
 		setsockopt(c->fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		/* Addresses of connections are even: the lowest bit is the side. */
-		watch(c->fd[i], EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, (uint64_t)(uintptr_t)c | (uint64_t)i);
+		watch(c->fd[i], EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		      (uint64_t)(uintptr_t)c | (uint64_t)i);
 	}
 }
 

@@ -22,7 +22,8 @@ int main(int argc, char **argv)
 	}
 	/* Piece by piece, all held until the end. Small pages, as files in memory have. */
 	for (size_t i = 0; i < mib; i++) {
-		unsigned char *piece = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		unsigned char *piece = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (piece == MAP_FAILED) {
 			perror("warm");
