@@ -6,8 +6,8 @@
  * usage: relay DELAY_MS TARGET_PORT
  *
  * It listens on a free port of 127.0.0.1, prints "port N", and relays each connection to TARGET_PORT of the
- * same address, until SIGTERM or SIGINT. When both sides of a connection have ended it prints "bytes UP DOWN": what the
- * client sent, what the target sent. Opening a connection is not held back, its end is.
+ * same address, until SIGTERM or SIGINT. When both sides of a connection have ended it prints "bytes UP
+ * DOWN": what the client sent, what the target sent. Opening a connection is not held back, its end is.
  *
  * What is read at one time is one piece with one due time; pieces wait in a queue per direction, whose bound
  * (256 MiB) is 5 GB/s at 50 ms. A piece is copied twice, by recv and send, and by nothing in between.
