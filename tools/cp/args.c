@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "args.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { OPTION_BACKEND = 256, OPTION_JSON, OPTION_HELP };
+
+const char cp_usage[] = "usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
+			"\n"
+			"Copies files and directory trees; either side may be [USER@]HOST:[PATH] or\n"
+			"sftp://[USER@]HOST[:PORT]/[PATH].\n"
+			"\n"
+			"  -4, -6             IPv4 or IPv6 only\n"
+			"  -B                 ask nothing (batch mode)\n"
+			"  -c CIPHERS         ciphers to offer, as ssh's Ciphers\n"
+			"  -F FILE            read this configuration instead of ~/.ssh/config\n"
+			"  -i FILE            private key to log in with; may be repeated\n"
+			"  -L                 follow symbolic links inside trees\n"
+			"  -o NAME=VALUE      an option as in ssh_config; may be repeated\n"
+			"  -P PORT            port of the server\n"
+			"  -p                 keep modes and times\n"
+			"  -q                 no progress line\n"
+			"  -r                 copy directories with all that is in them\n"
+			"  -v                 say more; up to three times\n"
+			"  --backend ALG=NAME engine that seals and opens ALG (see hawser ciphers)\n"
+			"  --json             one JSON object a line on standard output\n"
+			"\n"
+			"exit status: 0 all done; 1 some files failed; 2 wrong use or nothing could start;\n"
+			"3 only that sources vanished or changed meanwhile; 255 connection or login failed\n";
+
+static const struct option long_options[] = {
+	{"backend", required_argument, NULL, OPTION_BACKEND},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static bool add_word(struct cp_words *words, const char *word, const char *option)
+{
+	if (words->count == CP_WORDS_MAX) {
+		fprintf(stderr, "hawser cp: %s is given more than %d times\n", option, CP_WORDS_MAX);
+		return false;
+	}
+	words->items[words->count++] = word;
+	return true;
+}
+
+static bool parse_port(const char *text, uint16_t *port)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || value == 0 || value > 65535) {
+		fprintf(stderr, "hawser cp: -P takes a port from 1 to 65535\n");
+		return false;
+	}
+	*port = (uint16_t)value;
+	return true;
+}
+
+static void take_flag(struct cp_args *args, int option)
+{
+	switch (option) {
+	case '4':
+		args->family = AF_INET;
+		break;
+	case '6':
+		args->family = AF_INET6;
+		break;
+	case 'B':
+		args->batch = true;
+		break;
+	case 'L':
+		args->follow = true;
+		break;
+	case 'p':
+		args->preserve = true;
+		break;
+	case 'q':
+		args->quiet = true;
+		break;
+	case 'r':
+		args->recursive = true;
+		break;
+	case 'v':
+		args->verbose++;
+		break;
+	case OPTION_JSON:
+		args->json = true;
+		break;
+	}
+}
+
+static bool take_option(struct cp_args *args, int option)
+{
+	switch (option) {
+	case 'c':
+		args->ciphers = optarg;
+		return true;
+	case 'F':
+		args->config_file = optarg;
+		return true;
+	case 'i':
+		return add_word(&args->identities, optarg, "-i");
+	case 'o':
+		return add_word(&args->settings, optarg, "-o");
+	case 'P':
+		return parse_port(optarg, &args->port);
+	case OPTION_BACKEND:
+		return add_word(&args->backends, optarg, "--backend");
+	case '?':
+		return false;
+	default:
+		take_flag(args, option);
+		return true;
+	}
+}
+
+enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
+{
+	int option;
+
+	memset(args, 0, sizeof(*args));
+	optind = 1;
+	/* '+': operands may begin with a dash once the first has been seen, and nothing is permuted. */
+	while ((option = getopt_long(argc, argv, "+46BLc:F:i:o:P:pqrv", long_options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return CP_ARGS_HELP;
+		if (!take_option(args, option)) {
+			fputs("hawser cp --help lists the options\n", stderr);
+			return CP_ARGS_WRONG;
+		}
+	}
+	args->operands = argv + optind;
+	args->operand_count = (size_t)(argc - optind);
+	if (args->operand_count < 2) {
+		fputs("hawser cp: at least one source and a destination are needed\n", stderr);
+		fputs("hawser cp --help lists the options\n", stderr);
+		return CP_ARGS_WRONG;
+	}
+	return CP_ARGS_RUN;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the user wrote behind `hawser cp`.
+ */
+#ifndef CP_ARGS_H
+#define CP_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CP_WORDS_MAX = 64 };
+
+/* Words given by options that may be repeated; they point into argv. */
+struct cp_words {
+	const char *items[CP_WORDS_MAX];
+	size_t count;
+};
+
+struct cp_args {
+	int family;		/* AF_INET, AF_INET6, or 0 */
+	uint16_t port;		/* 0: not given */
+	bool batch, follow, preserve, quiet, recursive, json;
+	int verbose;
+	const char *ciphers, *config_file;
+	struct cp_words identities, settings, backends;
+	char **operands;	/* sources and, last, the destination */
+	size_t operand_count;
+};
+
+enum cp_args_result { CP_ARGS_RUN, CP_ARGS_HELP, CP_ARGS_WRONG };
+
+/* Read ARGV; says on standard error what is wrong. */
+enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv);
+extern const char cp_usage[];
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Getting in: configuration, algorithms, backends, the connection, the SFTP session.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "prompt.h"
+#include "session.h"
+
+enum { GOODBYE_MS = 2000, SFTP_TIMEOUT_MS = 120000 };
+
+/* ---- Configuration ---- */
+
+/* Set KEYWORD to VALUE as -o would. */
+static bool set_keyword(struct cp_session *s, const char *keyword, const char *value, bool quoted)
+{
+	haw_error err;
+	char *text = NULL;
+	bool good;
+
+	if (asprintf(&text, quoted ? "%s=\"%s\"" : "%s=%s", keyword, value) < 0) {
+		cp_report_wrong(&s->report, "out of memory");
+		return false;
+	}
+	good = haw_config_set(s->config, text, &err) == 0;
+	if (!good)
+		cp_report_wrong(&s->report, "%s", err.message);
+	free(text);
+	return good;
+}
+
+/* What the command line says about the host. What is set first wins. */
+static bool apply_arguments(struct cp_session *s)
+{
+	const struct cp_args *args = s->args;
+	uint16_t port = s->peer->port ? s->peer->port : args->port;
+	char digits[8];
+	haw_error err;
+
+	snprintf(digits, sizeof(digits), "%u", port);
+	if (port && !set_keyword(s, "Port", digits, false))
+		return false;
+	if (s->peer->user && !set_keyword(s, "User", s->peer->user, strpbrk(s->peer->user, " \t") != NULL))
+		return false;
+	if (args->ciphers && !set_keyword(s, "Ciphers", args->ciphers, false))
+		return false;
+	if (args->batch && !set_keyword(s, "BatchMode", "yes", false))
+		return false;
+	for (size_t i = 0; i < args->identities.count; i++)
+		if (!set_keyword(s, "IdentityFile", args->identities.items[i], true))
+			return false;
+	for (size_t i = 0; i < args->settings.count; i++)
+		if (haw_config_set(s->config, args->settings.items[i], &err) < 0) {
+			cp_report_wrong(&s->report, "-o: %s", err.message);
+			return false;
+		}
+	return true;
+}
+
+static bool load_config(struct cp_session *s)
+{
+	const char *home = getenv("HOME"), *file = s->args->config_file;
+	haw_error err;
+	int result = 0;
+
+	s->config = haw_config_new(&err);
+	if (!s->config || (home && home[0] == '/' && haw_config_set_home(s->config, home, &err) < 0)) {
+		cp_report_wrong(&s->report, "%s", err.message);
+		return false;
+	}
+	if (!apply_arguments(s))
+		return false;
+	if (!file)
+		result = haw_config_load_default(s->config, &err);
+	else if (strcmp(file, "none") != 0)
+		result = haw_config_load_file(s->config, file, 0, &err);
+	if (result == 0)
+		s->host_config = haw_config_lookup(s->config, s->peer->host, &err);
+	if (!s->host_config) {
+		cp_report_wrong(&s->report, "%s", err.message);
+		return false;
+	}
+	return true;
+}
+
+/* A list that names an unknown algorithm is wrong use, and known before anything is connected. */
+static bool check_lists(struct cp_session *s, const haw_host_values *values)
+{
+	const struct {
+		enum haw_algorithm_kind kind;
+		const char *text;
+	} lists[] = {
+		{HAW_ALGORITHM_KEX, values->kex},
+		{HAW_ALGORITHM_HOST_KEY, values->host_key_algorithms},
+		{HAW_ALGORITHM_CIPHER, values->ciphers},
+		{HAW_ALGORITHM_MAC, values->macs},
+	};
+	char list[4096];
+	haw_error err;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (lists[i].text &&
+		    haw_algorithm_list(lists[i].kind, lists[i].text, list, sizeof(list), &err) < 0) {
+			cp_report_wrong(&s->report, "%s", err.message);
+			return false;
+		}
+	return true;
+}
+
+static bool choose_backends(struct cp_session *s)
+{
+	const char *environment = getenv("HAWSER_BACKEND");
+	haw_error err;
+
+	s->selector = haw_selector_new();
+	if (!s->selector) {
+		cp_report_wrong(&s->report, "out of memory");
+		return false;
+	}
+	if (environment && environment[0] && haw_selector_override(s->selector, environment, &err) < 0) {
+		cp_report_wrong(&s->report, "HAWSER_BACKEND: %s", err.message);
+		return false;
+	}
+	for (size_t i = 0; i < s->args->backends.count; i++)
+		if (haw_selector_override(s->selector, s->args->backends.items[i], &err) < 0) {
+			cp_report_wrong(&s->report, "--backend: %s", err.message);
+			return false;
+		}
+	return true;
+}
+
+/* ---- What the library has to say ---- */
+
+static void on_log(void *user, int level, const char *line)
+{
+	struct cp_session *s = user;
+
+	cp_report_note(&s->report, level, line);
+}
+
+static void on_banner(void *user, const char *text)
+{
+	struct cp_session *s = user;
+
+	if (!s->args->quiet)
+		cp_report_note(&s->report, 0, text);
+}
+
+static void on_question(void *user, haw_question *question)
+{
+	(void)user;
+	cp_prompt(question);
+}
+
+/* ---- Connecting ---- */
+
+static bool make_client(struct cp_session *s, const haw_host_values *values)
+{
+	haw_client_options options = {.size = sizeof(options), .config = s->host_config};
+	haw_error err;
+
+	options.family = s->args->family;
+	options.batch = s->args->batch || values->batch_mode;
+	options.transport.size = sizeof(options.transport);
+	options.transport.selector = s->selector;
+	options.transport.ask = !options.batch && cp_prompt_possible() ? on_question : NULL;
+	options.transport.banner = on_banner;
+	options.transport.log = on_log;
+	options.transport.user = s;
+	s->loop = haw_loop_new(NULL, &err);
+	if (s->loop) {
+		cp_interrupt_catch(s->loop);
+		s->client = haw_client_new(s->loop, &options, &err);
+	}
+	if (!s->client)
+		cp_report_wrong(&s->report, "%s", err.message);
+	return s->client != NULL;
+}
+
+/* Log in and open the session; both are started at once, so that nothing waits that need not. */
+static bool open_session(struct cp_session *s, const haw_host_values *values)
+{
+	uint32_t limit = values->connect_timeout_s ? values->connect_timeout_s * 1000 : SFTP_TIMEOUT_MS;
+	haw_op *connect, *sftp = NULL;
+	haw_error err;
+	int result;
+
+	connect = haw_client_connect_start(s->client, NULL, NULL, &err);
+	if (connect)
+		sftp = haw_client_sftp_start(s->client, &s->sftp, NULL, NULL, &err);
+	if (sftp && s->ask_path)
+		s->asked = haw_sftp_stat_start(s->sftp, s->ask_path, true, NULL, NULL, &err);
+	result = sftp ? cp_wait(s, connect, &err) : err.code;
+	if (result == 0) {
+		result = haw_op_wait(sftp, (int)limit, &err);
+		if (result < 0)
+			haw_error_prefix(&err, "the SFTP session could not be opened");
+	}
+	haw_op_free(sftp);
+	haw_op_free(connect);
+	if (result < 0) {
+		s->lost = true;
+		cp_report_lost(&s->report, s->host_text, &err);
+	}
+	return result == 0;
+}
+
+static void account(struct cp_session *s, bool upload)
+{
+	haw_transport_info info = {.size = sizeof(info)};
+	const char *suite, *backend;
+
+	haw_transport_get_info(haw_client_transport(s->client), &info);
+	suite = upload ? info.suite_out : info.suite_in;
+	backend = upload ? info.backend_out : info.backend_in;
+	snprintf(s->suite, sizeof(s->suite), "%s", suite ? suite : "");
+	snprintf(s->backend, sizeof(s->backend), "%s", backend ? backend : "");
+	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
+	snprintf(s->peer_version, sizeof(s->peer_version), "%s", info.peer_version ? info.peer_version : "");
+	s->report.suite = s->suite;
+	s->report.backend = s->backend;
+	s->report.engine = s->engine;
+	s->report.protocol = "sftp";
+	s->report.peer = s->peer_version;
+}
+
+bool cp_connect(struct cp_session *s, bool upload)
+{
+	const haw_host_values *values;
+	const char *note;
+
+	if (!load_config(s))
+		return false;
+	values = haw_host_config_values(s->host_config);
+	if (values->log_level >= HAW_LOG_LEVEL_DEBUG1 && s->report.verbose < 1)
+		s->report.verbose = (int)values->log_level - HAW_LOG_LEVEL_DEBUG1 + 1;
+	if (!check_lists(s, values) || !choose_backends(s))
+		return false;
+	for (size_t i = 0; (note = haw_host_config_note(s->host_config, i)); i++)
+		cp_report_note(&s->report, 1, note);
+	if (!make_client(s, values) || !open_session(s, values))
+		return false;
+	s->extensions = haw_sftp_extensions(s->sftp);
+	haw_sftp_get_limits(s->sftp, &s->limits);
+	cp_flow_begin(&s->flow);
+	cp_flow_set_handles(&s->flow, s->limits.handles);
+	account(s, upload);
+	return true;
+}
+
+void cp_disconnect(struct cp_session *s)
+{
+	haw_op_free(s->asked);
+	s->asked = NULL;
+	haw_sftp_free(s->sftp);
+	s->sftp = NULL;
+	if (s->client && !s->lost)
+		haw_client_close(s->client, GOODBYE_MS);
+	haw_client_free(s->client);
+	s->client = NULL;
+	cp_interrupt_catch(NULL);
+	haw_loop_free(s->loop);
+	s->loop = NULL;
+	haw_host_config_free(s->host_config);
+	haw_config_free(s->config);
+	haw_selector_free(s->selector);
+}

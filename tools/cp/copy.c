@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which side is where, and what the run amounts to.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "cp.h"
+#include "download.h"
+#include "interrupt.h"
+#include "local.h"
+#include "scan.h"
+#include "session.h"
+#include "upload.h"
+
+struct operands {
+	struct cp_location *sources, destination;
+	size_t count;
+};
+
+static bool parse_one(struct cp_session *s, struct cp_location *location, const char *text)
+{
+	char reason[160], shown[512];
+
+	if (cp_location_parse(location, text, reason, sizeof(reason)))
+		return true;
+	cp_report_wrong(&s->report, "%s: %s", haw_escape(shown, sizeof(shown), text, strlen(text)), reason);
+	return false;
+}
+
+/* All sources are on one side, and not both sides are remote. */
+static bool check_sides(struct cp_session *s, const struct operands *o)
+{
+	for (size_t i = 0; i < o->count; i++) {
+		if (o->sources[i].remote && o->destination.remote) {
+			cp_report_wrong(&s->report, "both sides are remote; one of them must be local");
+			return false;
+		}
+		if (o->sources[i].remote != o->sources[0].remote ||
+		    (o->sources[i].remote && !cp_location_same_host(&o->sources[i], &o->sources[0]))) {
+			cp_report_wrong(&s->report, "all sources must be local, or all on one host");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool parse(struct cp_session *s, struct operands *o)
+{
+	const struct cp_args *args = s->args;
+
+	o->count = args->operand_count - 1;
+	o->sources = calloc(o->count, sizeof(*o->sources));
+	if (!o->sources) {
+		cp_report_wrong(&s->report, "out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < o->count; i++)
+		if (!parse_one(s, &o->sources[i], args->operands[i]))
+			return false;
+	return parse_one(s, &o->destination, args->operands[o->count]) && check_sides(s, o);
+}
+
+static void free_operands(struct operands *o)
+{
+	for (size_t i = 0; o->sources && i < o->count; i++)
+		cp_location_free(&o->sources[i]);
+	free(o->sources);
+	cp_location_free(&o->destination);
+}
+
+static void run(struct cp_session *s, struct operands *o, char **paths)
+{
+	bool upload = o->destination.remote;
+
+	if (!upload && !o->sources[0].remote) {
+		cp_interrupt_catch(NULL);
+		s->report.protocol = "local";
+		cp_local(s, paths, o->count, o->destination.path);
+		return;
+	}
+	s->peer = upload ? &o->destination : &o->sources[0];
+	s->host_text = s->peer->host;
+	s->ask_path = upload ? o->destination.path : NULL;
+	if (upload && s->report.progress)
+		cp_scan(&s->report, paths, o->count, s->args->recursive);
+	if (cp_connect(s, upload)) {
+		if (upload)
+			cp_upload(s, paths, o->count, o->destination.path);
+		else
+			cp_download(s, paths, o->count, o->destination.path);
+	}
+	cp_disconnect(s);
+}
+
+/* Directories are held open while they are worked on. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void copy(struct cp_session *s)
+{
+	struct operands operands = {0};
+	char **paths = NULL;
+
+	if (parse(s, &operands)) {
+		paths = calloc(operands.count, sizeof(*paths));
+		for (size_t i = 0; paths && i < operands.count; i++)
+			paths[i] = operands.sources[i].path;
+		if (paths)
+			run(s, &operands, paths);
+		else
+			cp_report_wrong(&s->report, "out of memory");
+	}
+	free(paths);
+	free_operands(&operands);
+}
+
+int haw_tool_cp(int argc, char **argv)
+{
+	struct cp_session session = {0};
+	struct cp_args args;
+	int status;
+
+	switch (cp_args_parse(&args, argc, argv)) {
+	case CP_ARGS_HELP:
+		fputs(cp_usage, stdout);
+		return CP_STATUS_DONE;
+	case CP_ARGS_WRONG:
+		return CP_STATUS_WRONG_USE;
+	case CP_ARGS_RUN:
+		break;
+	}
+	session.args = &args;
+	session.umask = umask(0);
+	umask(session.umask);
+	cp_report_begin(&session.report, args.json, args.quiet, args.verbose);
+	raise_limits();
+	cp_source_guard();
+	copy(&session);
+	status = cp_report_end(&session.report);
+	cp_interrupt_end();
+	return status;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hawser cp. One thread, one loop; everything that moves data is driven by callbacks.
+ *
+ *   args location        what the user wrote
+ *   connect prompt       getting in
+ *   copy                 which side is which, where each source goes
+ *   upload_*  source     local files to the server: directories, files, where their bytes come from
+ *   download_* sink      the other way
+ *   local                both sides here
+ *   flow                 how much may be under way
+ *   report progress json what the user is told
+ */
+#ifndef CP_CP_H
+#define CP_CP_H
+
+/* `hawser cp ...`: ARGV[0] is "cp". Returns the exit status. */
+int haw_tool_cp(int argc, char **argv);
+
+#endif

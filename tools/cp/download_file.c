@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One file on its way down:
+ *
+ *   small:  OPEN -> READ of one byte more than announced, and CLOSE behind it -> done
+ *   large:  OPEN -> FSTAT READ... -> FSTAT CLOSE -> done
+ *
+ * The announced size is only a hint. A small file whose READ brings another amount is read once more,
+ * like a large one, to its end.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "download.h"
+
+enum { WHOLE_MAX = 256 << 10 };
+
+static struct cp_session *session(const struct cp_dl_file *f)
+{
+	return f->dl->s;
+}
+
+void cp_dl_fail(struct cp_session *s, const char *remote, const char *reason)
+{
+	char *name = cp_remote_name(s, remote);
+
+	cp_report_failed(&s->report, name ? name : remote, "%s", reason);
+	free(name);
+}
+
+/* ---- Failures ---- */
+
+void cp_dl_file_check(struct cp_dl_file *f, int code, const haw_error *err)
+{
+	struct cp_session *s = session(f);
+	char *name;
+
+	if (code == 0)
+		return;
+	if (!cp_session_ended(s, code, err) && !f->failed && !s->stopped) {
+		name = cp_remote_name(s, f->remote);
+		if (code == HAW_ENOTFOUND)
+			cp_report_changed(&s->report, name ? name : f->remote,
+					  "vanished before it was read: No such file or directory");
+		else
+			cp_dl_fail(s, f->remote, cp_reason(err));
+		free(name);
+	}
+	f->failed = true;
+}
+
+void cp_dl_file_fail_local(struct cp_dl_file *f, int error)
+{
+	struct cp_session *s = session(f);
+	char *name;
+
+	if (!f->failed && cp_running(s)) {
+		name = cp_join(f->dir->name && !f->dir->base ? f->dir->name : f->dir->remote, f->name);
+		cp_report_failed(&s->report, name ? name : f->name, "%s", cp_sink_reason(error));
+		free(name);
+	}
+	f->failed = true;
+}
+
+/* ---- The end ---- */
+
+static void destroy(struct cp_dl_file *f)
+{
+	struct cp_dl_dir *dir = f->dir;
+
+	f->dl->work--;
+	free(f->name);
+	free(f->remote);
+	free(f);
+	cp_dl_dir_put(dir);
+}
+
+static void succeed(struct cp_dl_file *f)
+{
+	struct cp_session *s = session(f);
+	const struct timespec times[2] = {{.tv_sec = f->attrs.atime}, {.tv_sec = f->attrs.mtime}};
+	bool keep = s->args->preserve && f->attrs.flags & HAW_ATTR_TIMES;
+	int error = cp_sink_finish(&f->sink, f->end, f->attrs.mode & 07777, s->umask, keep ? times : NULL);
+
+	if (error)
+		cp_dl_file_fail_local(f, error);
+	else
+		cp_report_file(&s->report, f->name, f->end);
+}
+
+static void close_file(struct cp_dl_file *f);
+
+static void start_again(struct cp_dl_file *f)
+{
+	f->again = true;
+	f->whole = f->closed = false;
+	f->requested = f->taken = 0;
+	f->end = UINT64_MAX;
+	f->sink.view_count = 0;
+	session(f)->report.retries++;
+	session(f)->flow.files--;
+	cp_dl_file_start(f);
+}
+
+void cp_dl_file_settle(struct cp_dl_file *f)
+{
+	struct cp_session *s = session(f);
+
+	if (f->pending > 0 || f->active || f->dirty)
+		return;
+	if (f->file && !f->closed) {
+		cp_dl_data_check(f);
+		close_file(f);
+		if (f->pending > 0)
+			return;
+	}
+	if (f->failed || !cp_running(s)) {
+		cp_sink_abandon(&f->sink);
+	} else if (f->whole && f->end != f->size) {
+		f->dl->short_reads = true;
+		start_again(f);
+		return;
+	} else if (f->changed || (f->attrs.flags & HAW_ATTR_SIZE && f->end < f->attrs.size)) {
+		char *name = cp_remote_name(s, f->remote);
+
+		cp_report_changed(&s->report, name ? name : f->remote, "changed while it was read");
+		free(name);
+		cp_sink_abandon(&f->sink);
+	} else {
+		succeed(f);
+	}
+	s->flow.files--;
+	destroy(f);
+}
+
+static void closed(void *user, haw_op *op)
+{
+	struct cp_dl_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	f->pending--;
+	/* What CLOSE says of a file that was only read does not matter, but for the session. */
+	if (code < 0)
+		cp_session_ended(session(f), code, &err);
+	cp_dl_file_settle(f);
+}
+
+static void close_file(struct cp_dl_file *f)
+{
+	haw_error err;
+	haw_op *op = haw_file_close_start(f->file, closed, f, &err);
+
+	f->file = NULL;
+	f->closed = true;
+	if (op) {
+		haw_op_detach(op);
+		f->pending++;
+	} else {
+		cp_dl_file_check(f, err.code, &err);
+	}
+}
+
+/* ---- Data ---- */
+
+void cp_dl_file_take(struct cp_dl_file *f, uint64_t offset, haw_span view)
+{
+	int error;
+
+	if (f->failed)
+		return;
+	error = cp_sink_put(&f->sink, offset, view.ptr, view.len);
+	if (error) {
+		cp_dl_file_fail_local(f, error);
+		return;
+	}
+	f->taken += view.len;
+	if (!f->dirty) {
+		f->dirty = true;
+		f->next_dirty = f->dl->dirty;
+		f->dl->dirty = f;
+	}
+}
+
+static void whole_view(void *user, uint64_t offset, haw_span view)
+{
+	struct cp_dl_file *f = user;
+
+	cp_dl_file_take(f, offset, view);
+}
+
+static void whole_done(void *user, haw_op *op)
+{
+	struct cp_dl_file *f = user;
+	struct cp_session *s = session(f);
+	haw_error err;
+	int code = haw_op_result(op, NULL);
+
+	if (code < 0)
+		code = haw_op_result(op, &err);
+	f->pending--;
+	cp_flow_done(&s->flow, f->size, f->sent_ns, cp_now_ns());
+	if (code == 0) {
+		f->end = haw_sftp_op_count(op);
+		s->report.bytes += f->end;
+	} else if (code == HAW_EEND) {
+		f->end = 0;
+	} else {
+		cp_dl_file_check(f, code, &err);
+	}
+	cp_dl_file_settle(f);
+}
+
+static void read_whole(struct cp_dl_file *f)
+{
+	haw_error err;
+	haw_op *op = haw_file_read_start(f->file, 0, (uint32_t)f->size + 1, whole_view, whole_done, f, &err);
+
+	f->end = UINT64_MAX;
+	f->sent_ns = cp_now_ns();
+	if (op) {
+		haw_op_detach(op);
+		f->pending++;
+		cp_flow_sent(&session(f)->flow, f->size);
+	} else {
+		cp_dl_file_check(f, err.code, &err);
+	}
+	close_file(f);
+}
+
+static void stat_opened(void *user, haw_op *op)
+{
+	struct cp_dl_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	f->pending--;
+	if (code == 0)
+		haw_sftp_op_attrs(op, &f->opened);
+	else
+		cp_session_ended(session(f), code, &err);
+	cp_dl_file_settle(f);
+}
+
+void cp_dl_file_activate(struct cp_dl_file *f)
+{
+	f->active = true;
+	f->next = NULL;
+	*f->dl->active_end = f;
+	f->dl->active_end = &f->next;
+}
+
+static void read_pieces(struct cp_dl_file *f)
+{
+	haw_error err;
+	haw_op *op = haw_file_stat_start(f->file, stat_opened, f, &err);
+
+	if (op) {
+		haw_op_detach(op);
+		f->pending++;
+	}
+	f->end = UINT64_MAX;
+	if (!cp_dl_data_read(f))
+		cp_dl_file_activate(f);
+}
+
+static void opened(void *user, haw_op *op)
+{
+	struct cp_dl_file *f = user;
+	struct cp_session *s = session(f);
+	haw_error err;
+	int code = haw_op_result(op, NULL);
+
+	f->pending--;
+	cp_flow_done(&s->flow, 0, f->sent_ns, cp_now_ns());
+	if (code < 0) {
+		code = haw_op_result(op, &err);
+		cp_dl_file_check(f, code, &err);
+	} else {
+		f->file = haw_sftp_op_file(op);
+		if (f->whole)
+			read_whole(f);
+		else
+			read_pieces(f);
+	}
+	cp_dl_file_settle(f);
+}
+
+/* ---- The beginning ---- */
+
+void cp_dl_file_start(struct cp_dl_file *f)
+{
+	struct cp_session *s = session(f);
+	const haw_attrs none = {0};
+	haw_error err;
+	haw_op *op = NULL;
+
+	s->flow.files++;
+	f->size = f->attrs.flags & HAW_ATTR_SIZE ? f->attrs.size : 0;
+	f->whole = !f->again && !f->dl->short_reads && f->size < WHOLE_MAX && f->size < s->limits.read;
+	f->sent_ns = cp_now_ns();
+	if (cp_running(s))
+		op = haw_sftp_open_start(s->sftp, f->remote, HAW_OPEN_READ, &none, opened, f, &err);
+	if (op) {
+		haw_op_detach(op);
+		f->pending++;
+		return;
+	}
+	if (cp_running(s))
+		cp_dl_file_check(f, err.code, &err);
+	f->failed = true;
+	cp_dl_file_settle(f);
+}
+
+void cp_dl_file_add(struct cp_dl_dir *dir, const char *remote, const char *name, const haw_attrs *attrs)
+{
+	struct cp_download *dl = dir->dl;
+	struct cp_dl_file *f = calloc(1, sizeof(*f));
+
+	if (!f || !(f->name = strdup(name)) || !(f->remote = strdup(remote))) {
+		cp_dl_fail(dl->s, remote, "out of memory");
+		if (f)
+			free(f->name);
+		free(f);
+		return;
+	}
+	f->dl = dl;
+	f->dir = dir;
+	f->attrs = *attrs;
+	if (!(attrs->flags & HAW_ATTR_MODE))
+		f->attrs.mode = S_IFREG | 0666;
+	cp_sink_begin(&f->sink, dir->fd, f->name, dir->fresh, dir->base, f->attrs.mode);
+	dir->references++;
+	dl->work++;
+	dl->s->report.total_files++;
+	dl->s->report.total_bytes += attrs->flags & HAW_ATTR_SIZE ? attrs->size : 0;
+	*dl->waiting_end = f;
+	dl->waiting_end = &f->next;
+	dl->waiting_count++;
+}

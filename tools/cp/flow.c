@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow.h"
+
+#include <string.h>
+
+static const uint64_t interval_ns = 10000000;
+
+void cp_flow_begin(struct cp_flow *flow)
+{
+	memset(flow, 0, sizeof(*flow));
+	flow->bytes_limit = CP_FLOW_BYTES_MIN;
+	flow->files_limit = CP_FLOW_FILES_MIN;
+}
+
+void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles)
+{
+	/* A few are left for directories that are being listed. */
+	flow->handles = handles > CP_FLOW_FILES_MAX + 64 ? CP_FLOW_FILES_MAX + 64 : (uint32_t)handles;
+	if (flow->handles && flow->files_limit > flow->handles * 3 / 4)
+		flow->files_limit = flow->handles * 3 / 4 + 1;
+}
+
+void cp_flow_sent(struct cp_flow *flow, uint64_t bytes)
+{
+	flow->bytes += bytes;
+}
+
+static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
+{
+	return value < least ? least : value > most ? most : value;
+}
+
+static void adapt(struct cp_flow *flow, uint64_t now_ns)
+{
+	uint64_t elapsed = now_ns - flow->since_ns;
+	uint64_t most_files = flow->handles ? flow->handles * 3 / 4 + 1 : CP_FLOW_FILES_MIN;
+	double product = (double)flow->delivered / (double)elapsed * (double)flow->least_ns;
+
+	flow->bytes_limit = clamp((uint64_t)(2 * product), CP_FLOW_BYTES_MIN, CP_FLOW_BYTES_MAX);
+	/* Small files cost a few round trips each, whatever their size: on a long path more of them. */
+	flow->files_limit = (uint32_t)clamp(CP_FLOW_FILES_MIN + flow->least_ns / 50000, 1, most_files);
+	flow->since_ns = now_ns;
+	flow->delivered = 0;
+}
+
+void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64_t now_ns)
+{
+	uint64_t latency = now_ns > sent_ns ? now_ns - sent_ns : 1;
+
+	flow->bytes -= bytes < flow->bytes ? bytes : flow->bytes;
+	flow->delivered += bytes;
+	if (!flow->least_ns || latency < flow->least_ns)
+		flow->least_ns = latency;
+	if (!flow->since_ns)
+		flow->since_ns = sent_ns;
+	/* At least two round trips, so that the interval holds what one window delivers. */
+	if (now_ns - flow->since_ns >= interval_ns + 2 * flow->least_ns)
+		adapt(flow, now_ns);
+}
+
+bool cp_flow_room_for_bytes(const struct cp_flow *flow)
+{
+	return flow->bytes < flow->bytes_limit;
+}
+
+bool cp_flow_room_for_file(const struct cp_flow *flow)
+{
+	return flow->files < flow->files_limit && cp_flow_room_for_bytes(flow);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How much may be under way at a time.
+ *
+ * On a path without delay more than about 2 MiB is slower than less, because what is in flight leaves
+ * the caches. On a long one the bandwidth-delay product is needed. So the limit follows twice the
+ * product of the delivered rate and the least latency seen: while the limit itself holds the rate
+ * down, that doubles it; once the path is full it stands still.
+ */
+#ifndef CP_FLOW_H
+#define CP_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	CP_FLOW_BYTES_MIN = 2 << 20,
+	CP_FLOW_BYTES_MAX = 64 << 20,
+	CP_FLOW_FILES_MIN = 64,
+	CP_FLOW_FILES_MAX = 768
+};
+
+struct cp_flow {
+	uint64_t bytes, bytes_limit;	/* of file data in requests under way */
+	uint32_t files, files_limit;	/* files under way */
+	uint32_t handles;		/* what the server allows to be open; 0: unknown */
+	uint64_t least_ns;		/* least latency of a request so far */
+	uint64_t since_ns, delivered;	/* the rate is taken over an interval */
+};
+
+void cp_flow_begin(struct cp_flow *flow);
+/* The server takes HANDLES open files; 0: unknown. */
+void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles);
+void cp_flow_sent(struct cp_flow *flow, uint64_t bytes);
+/* BYTES are done; their request was sent at SENT_NS and is answered at NOW_NS. */
+void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64_t now_ns);
+bool cp_flow_room_for_bytes(const struct cp_flow *flow);
+bool cp_flow_room_for_file(const struct cp_flow *flow);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asking the person at the terminal, whatever standard input is.
+ */
+#ifndef CP_PROMPT_H
+#define CP_PROMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <hawser/loop.h>
+
+/* Whether there is a terminal to ask on. */
+bool cp_prompt_possible(void);
+/* Answer QUESTION, asking on the terminal. Blocks while the person thinks. */
+void cp_prompt(haw_question *question);
+
+#endif

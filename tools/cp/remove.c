@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Remove a tree on the server: what a broken run has left under a temporary name.
+ *
+ * Links are removed, not followed. Other users who may write to the directory around it could have put
+ * something under that name, or swap directories for links while this works; so it is only touched
+ * where nobody else can write, or where it belongs to the owner of the session's home directory.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "upload.h"
+
+struct removal {
+	struct cp_session *s;
+	void (*done)(void *user, int code, const haw_error *err);
+	void *user;
+	int code;
+	haw_error err;
+	haw_attrs self, around, home;
+	char *path;
+	unsigned asked;
+};
+
+struct branch {
+	struct removal *r;
+	struct branch *parent;
+	char *path;
+	haw_file *listing;
+	unsigned references;
+};
+
+static void put(struct branch *b);
+
+static void note(struct removal *r, int code, const haw_error *err)
+{
+	if (code < 0 && code != HAW_EEND && code != HAW_ENOTFOUND && r->code == 0) {
+		r->code = code;
+		r->err = *err;
+	}
+}
+
+static void finish(struct removal *r)
+{
+	r->done(r->user, r->code, &r->err);
+	free(r->path);
+	free(r);
+}
+
+static void removed_dir(void *user, haw_op *op)
+{
+	struct branch *b = user;
+	struct branch *parent = b->parent;
+	struct removal *r = b->r;
+	haw_error err;
+
+	note(r, haw_op_result(op, &err), &err);
+	free(b->path);
+	free(b);
+	if (parent)
+		put(parent);
+	else
+		finish(r);
+}
+
+static void abandon(struct branch *b)
+{
+	struct branch *parent = b->parent;
+	struct removal *r = b->r;
+
+	free(b->path);
+	free(b);
+	if (parent)
+		put(parent);
+	else
+		finish(r);
+}
+
+/* Its last entry is gone. */
+static void put(struct branch *b)
+{
+	haw_error err;
+	haw_op *op;
+
+	if (--b->references > 0)
+		return;
+	op = haw_sftp_rmdir_start(b->r->s->sftp, b->path, removed_dir, b, &err);
+	if (op) {
+		haw_op_detach(op);
+		return;
+	}
+	note(b->r, err.code, &err);
+	abandon(b);
+}
+
+static void removed(void *user, haw_op *op)
+{
+	struct branch *b = user;
+	haw_error err;
+
+	note(b->r, haw_op_result(op, &err), &err);
+	put(b);
+}
+
+static void descend(struct removal *r, struct branch *parent, const char *path);
+
+static void take_name(struct branch *b, const haw_name *entry)
+{
+	char *name = strndup((const char *)entry->name.ptr, entry->name.len), *path;
+	haw_error err;
+	haw_op *op;
+
+	if (!name || !name[0] || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strlen(name) != entry->name.len) {
+		free(name);
+		return;
+	}
+	path = cp_join(b->path, name);
+	free(name);
+	if (!path)
+		return;
+	if (S_ISDIR(entry->attrs.mode)) {
+		descend(b->r, b, path);
+	} else {
+		op = haw_sftp_remove_start(b->r->s->sftp, path, removed, b, &err);
+		if (op) {
+			haw_op_detach(op);
+			b->references++;
+		} else {
+			note(b->r, err.code, &err);
+		}
+	}
+	free(path);
+}
+
+static void ignored(void *user, haw_op *op)
+{
+	(void)user;
+	(void)op;
+}
+
+static void close_listing(struct branch *b)
+{
+	haw_error err;
+	haw_op *op = haw_file_close_start(b->listing, ignored, NULL, &err);
+
+	if (op)
+		haw_op_detach(op);
+	put(b);
+}
+
+static void entries(void *user, haw_op *op)
+{
+	struct branch *b = user;
+	const haw_name *names;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+	size_t count = code == 0 ? haw_sftp_op_names(op, &names) : 0;
+
+	for (size_t i = 0; i < count; i++)
+		take_name(b, &names[i]);
+	if (code == 0 && b->r->code == 0) {
+		op = haw_file_readdir_start(b->listing, entries, b, &err);
+		if (op) {
+			haw_op_detach(op);
+			return;
+		}
+		code = err.code;
+	}
+	note(b->r, code, &err);
+	close_listing(b);
+}
+
+static void opened(void *user, haw_op *op)
+{
+	struct branch *b = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code == 0) {
+		b->listing = haw_sftp_op_file(op);
+		op = haw_file_readdir_start(b->listing, entries, b, &err);
+		if (op) {
+			haw_op_detach(op);
+			return;
+		}
+		code = err.code;
+		note(b->r, code, &err);
+		close_listing(b);
+		return;
+	}
+	note(b->r, code, &err);
+	put(b);
+}
+
+static void descend(struct removal *r, struct branch *parent, const char *path)
+{
+	struct branch *b = calloc(1, sizeof(*b));
+	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
+	haw_op *op;
+
+	if (!b || !(b->path = strdup(path))) {
+		free(b);
+		note(r, HAW_ENOMEM, &err);
+		if (!parent)
+			finish(r);
+		return;
+	}
+	b->r = r;
+	b->parent = parent;
+	b->references = 1;
+	if (parent)
+		parent->references++;
+	op = haw_sftp_opendir_start(r->s->sftp, path, opened, b, &err);
+	if (op) {
+		haw_op_detach(op);
+		return;
+	}
+	note(r, err.code, &err);
+	abandon(b);
+}
+
+/* ---- May it be touched? ---- */
+
+static bool is_ours(const struct removal *r)
+{
+	const uint32_t needed = HAW_ATTR_MODE | HAW_ATTR_OWNER;
+
+	if ((r->around.flags & HAW_ATTR_MODE) && (r->around.mode & 022) == 0)
+		return true;
+	return (r->self.flags & needed) == needed && (r->home.flags & HAW_ATTR_OWNER) &&
+	       r->self.uid == r->home.uid;
+}
+
+static void root_removed(void *user, haw_op *op)
+{
+	struct removal *r = user;
+	haw_error err;
+
+	note(r, haw_op_result(op, &err), &err);
+	finish(r);
+}
+
+static void judge(struct removal *r)
+{
+	haw_error err;
+	haw_op *op;
+
+	if (r->code == 0 && !is_ours(r))
+		r->code = haw_error_set(
+			&r->err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+			"a temporary directory of this name is left over, or somebody else's: remove "
+			"the one that begins with a dot and ends in .hawser-part");
+	if (r->code < 0) {
+		finish(r);
+		return;
+	}
+	if (S_ISDIR(r->self.mode)) {
+		descend(r, NULL, r->path);
+		return;
+	}
+	op = haw_sftp_remove_start(r->s->sftp, r->path, root_removed, r, &err);
+	if (op) {
+		haw_op_detach(op);
+		return;
+	}
+	note(r, err.code, &err);
+	finish(r);
+}
+
+static void take_attrs(struct removal *r, haw_op *op, haw_attrs *attrs)
+{
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code < 0)
+		note(r, code == HAW_ENOTFOUND ? HAW_EINVAL : code, &err);
+	else
+		haw_sftp_op_attrs(op, attrs);
+	if (--r->asked == 0)
+		judge(r);
+}
+
+static void self_known(void *user, haw_op *op)
+{
+	struct removal *r = user;
+
+	take_attrs(r, op, &r->self);
+}
+
+static void around_known(void *user, haw_op *op)
+{
+	struct removal *r = user;
+
+	take_attrs(r, op, &r->around);
+}
+
+static void home_known(void *user, haw_op *op)
+{
+	struct removal *r = user;
+
+	take_attrs(r, op, &r->home);
+}
+
+static void ask(struct removal *r, const char *path, bool follow, haw_op_fn done)
+{
+	haw_error err;
+	haw_op *op = haw_sftp_stat_start(r->s->sftp, path, follow, done, r, &err);
+
+	if (op) {
+		haw_op_detach(op);
+		r->asked++;
+	} else {
+		note(r, err.code, &err);
+	}
+}
+
+void cp_remove_tree(struct cp_session *s, const char *path,
+		    void (*done)(void *user, int code, const haw_error *err), void *user)
+{
+	struct removal *r = calloc(1, sizeof(*r));
+	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
+	char *around = strdup(path), *slash = around ? strrchr(around, '/') : NULL;
+
+	if (!r || !around || !(r->path = strdup(path))) {
+		free(r);
+		free(around);
+		done(user, HAW_ENOMEM, &err);
+		return;
+	}
+	r->s = s;
+	r->done = done;
+	r->user = user;
+	if (slash)
+		slash[slash == around ? 1 : 0] = '\0';
+	ask(r, path, false, self_known);
+	ask(r, slash ? around : ".", true, around_known);
+	ask(r, ".", true, home_known);
+	free(around);
+	if (r->asked == 0)
+		finish(r);
+}

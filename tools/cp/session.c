@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+
+enum { TURN_MS = 100 };
+
+/* How long operations under way may take to end after a signal. */
+static const uint64_t patience_ns = 3000000000u;
+
+bool cp_running(const struct cp_session *s)
+{
+	return !s->lost && !s->stopped;
+}
+
+bool cp_session_ended(struct cp_session *s, int code, const haw_error *err)
+{
+	switch (code) {
+	case HAW_ESTATUS:
+	case HAW_ENOTFOUND:
+	case HAW_EEND:
+	case HAW_EUNSUPPORTED:
+	case HAW_EINVAL:
+	case HAW_ELIMIT:
+	case HAW_ENOMEM:
+		return s->lost;
+	default:
+		s->lost = true;
+		cp_report_lost(&s->report, s->host_text, err);
+		return true;
+	}
+}
+
+static void notice_signal(struct cp_session *s, uint64_t *deadline)
+{
+	if (!cp_interrupted())
+		return;
+	if (!s->stopped)
+		*deadline = cp_now_ns() + patience_ns;
+	s->stopped = true;
+	if (cp_now_ns() > *deadline)
+		cp_interrupt_end();
+}
+
+void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*turn)(void *user), void *user)
+{
+	uint64_t deadline = 0;
+	haw_error err;
+
+	while (!finished(user)) {
+		int result = haw_loop_run(s->loop, TURN_MS, &err);
+
+		if (result < 0 && result != HAW_ETIMEDOUT)
+			cp_session_ended(s, HAW_ESYSTEM, &err);
+		notice_signal(s, &deadline);
+		turn(user);
+		cp_report_progress(&s->report);
+	}
+}
+
+/* While one operation is waited for there is nothing to clean up yet. */
+static bool op_finished(void *user)
+{
+	cp_interrupt_end();
+	return haw_op_done(user);
+}
+
+static void no_turn(void *user)
+{
+	(void)user;
+}
+
+int cp_wait(struct cp_session *s, haw_op *op, haw_error *err)
+{
+	if (!op)
+		return err->code;
+	cp_session_run(s, op_finished, no_turn, op);
+	return haw_op_result(op, err);
+}
+
+char *cp_remote_name(const struct cp_session *s, const char *path)
+{
+	char *name = NULL;
+
+	return asprintf(&name, "%s:%s", s->host_text, path) < 0 ? NULL : name;
+}
+
+char *cp_join(const char *directory, const char *name)
+{
+	size_t len = strlen(directory);
+	char *path = NULL;
+	int result;
+
+	if (strcmp(directory, ".") == 0 || len == 0)
+		return strdup(name);
+	result = asprintf(&path, "%s%s%s", directory, directory[len - 1] == '/' ? "" : "/", name);
+	return result < 0 ? NULL : path;
+}
+
+static size_t without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+static size_t start_of_name(const char *path, size_t len)
+{
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	return len;
+}
+
+char *cp_last_name(const char *path)
+{
+	size_t len = without_slashes(path), start = start_of_name(path, len);
+
+	return strndup(path + start, len - start);
+}
+
+char *cp_around_name(const char *path)
+{
+	size_t start = start_of_name(path, without_slashes(path));
+
+	while (start > 1 && path[start - 1] == '/')
+		start--;
+	return start == 0 ? strdup(".") : strndup(path, start);
+}
+
+const char *cp_reason(const haw_error *err)
+{
+	if (err->code == HAW_ENOTFOUND)
+		return "No such file or directory";
+	if (err->code == HAW_ESTATUS && err->reason == HAW_SFTP_PERMISSION_DENIED)
+		return "Permission denied";
+	return err->message;
+}

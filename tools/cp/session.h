@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of one run share: the arguments, the connection, the account.
+ */
+#ifndef CP_SESSION_H
+#define CP_SESSION_H
+
+#include <sys/types.h>
+
+#include <hawser/client.h>
+
+#include "args.h"
+#include "flow.h"
+#include "location.h"
+#include "report.h"
+
+struct cp_session {
+	const struct cp_args *args;
+	struct cp_report report;
+	struct cp_flow flow;
+	mode_t umask;
+
+	const struct cp_location *peer;	/* whose host this is */
+	haw_loop *loop;
+	haw_selector *selector;
+	haw_config *config;
+	haw_host_config *host_config;
+	haw_client *client;
+	haw_sftp *sftp;
+	const char *ask_path;	/* asked about as early as possible (STAT): */
+	haw_op *asked;		/* the operation */
+	haw_sftp_limits limits;
+	uint32_t extensions;
+	bool lost;		/* the session has ended: start nothing, say nothing more */
+	bool stopped;		/* a signal came: start nothing, clean up */
+	char *host_text;	/* for messages */
+	/* What stays in the account when the transport is gone. */
+	char suite[96], backend[32], engine[16], peer_version[256];
+};
+
+/* ---- connect.c ---- */
+
+/* Connect, log in and open the SFTP session. UPLOAD tells which direction's suite is accounted.
+ * Reports what fails. */
+bool cp_connect(struct cp_session *s, bool upload);
+void cp_disconnect(struct cp_session *s);
+
+/* ---- session.c ---- */
+
+/* Whether new work may be started. */
+bool cp_running(const struct cp_session *s);
+/* An operation has failed with CODE, the details in ERR: true if that was the session's end, which is
+ * then reported, and false if it concerns this operation only. */
+bool cp_session_ended(struct cp_session *s, int code, const haw_error *err);
+/* Turn the loop until FINISHED says so; draws the progress and notices signals. */
+void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*turn)(void *user), void *user);
+/* Wait for OP, which stays the caller's, and return its result. OP may be NULL: it could not be started,
+ * for the reason in ERR. */
+int cp_wait(struct cp_session *s, haw_op *op, haw_error *err);
+/* "host:PATH" for messages; the caller frees it. Falls back on a constant copy if out of memory. */
+char *cp_remote_name(const struct cp_session *s, const char *path);
+/* DIRECTORY/NAME; NULL if out of memory. "." as DIRECTORY adds nothing. */
+char *cp_join(const char *directory, const char *name);
+/* The last component of PATH, without trailing slashes; what is in front of it, "." if nothing. The caller
+ * frees them; NULL if out of memory. */
+char *cp_last_name(const char *path);
+char *cp_around_name(const char *path);
+/* The sentence for a server's refusal: the reason in the words that people know. */
+const char *cp_reason(const haw_error *err);
+
+#endif
