@@ -74,15 +74,16 @@ void haw_transport_attach(struct haw_transport *t, struct haw_stream *stream)
 {
 	haw_error err;
 
+	t->ring = haw_ring_pool_lend(t->loop->ring_pool, t->owner, &err);
+	if (!t->ring) {
+		haw_stream_close(stream);
+		haw_transport_fail(t, &err);
+		return;
+	}
 	t->stream = stream;
 	/* A small message waits behind one wire buffer here and about as much in the kernel. Measured: no
 	 * cost in bulk from 128 KiB up. */
 	haw_stream_set_unsent_limit(stream, UNSENT_LIMIT);
-	t->ring = haw_ring_pool_lend(t->loop->ring_pool, t->owner, &err);
-	if (!t->ring) {
-		haw_transport_fail(t, &err);
-		return;
-	}
 	haw_transport_touch(t);
 }
 

@@ -25,22 +25,41 @@ struct haw_ring_pool {
 	struct haw_ring *rings;
 };
 
-/* Reserve twice the size, then lay the same pages over both halves. */
-static uint8_t *map_twice(int fd, size_t size)
+/* Lay SIZE bytes of shared memory over both halves of BASE. A mapping of length 0 moved elsewhere is a
+ * second view of the same pages (mremap(2)): no descriptor is used, and no limit on the size of files
+ * applies, whose signal would end the program. Where that is refused, memory with a descriptor serves. */
+static bool map_halves(uint8_t *base, size_t size)
+{
+	bool done;
+	int fd;
+
+	if (mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED &&
+	    mremap(base, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, base + size) != MAP_FAILED)
+		return true;
+	fd = memfd_create("hawser-ring", MFD_CLOEXEC);
+	if (fd < 0)
+		return false;
+	done = ftruncate(fd, (off_t)size) == 0;
+	for (int half = 0; half < 2 && done; half++)
+		done = mmap(base + (size_t)half * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			    0) != MAP_FAILED;
+	close(fd);
+	return done;
+}
+
+static uint8_t *map_twice(size_t size)
 {
 	uint8_t *base = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (base == MAP_FAILED)
 		return NULL;
-	for (int half = 0; half < 2; half++)
-		if (mmap(base + (size_t)half * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-			 0) == MAP_FAILED) {
-			int saved = errno;
+	if (!map_halves(base, size)) {
+		int saved = errno;
 
-			munmap(base, 2 * size);
-			errno = saved;
-			return NULL;
-		}
+		munmap(base, 2 * size);
+		errno = saved;
+		return NULL;
+	}
 	/* Packets are opened here: keep plaintext out of core files, and out of children, which would
 	 * share these pages with their parent. */
 	(void)madvise(base, 2 * size, MADV_DONTDUMP);
@@ -52,7 +71,6 @@ struct haw_ring *haw_ring_new(size_t size, haw_error *err)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct haw_ring *ring = calloc(1, sizeof(*ring));
-	int fd = -1;
 
 	if (!ring) {
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory for a receive ring");
@@ -60,15 +78,10 @@ struct haw_ring *haw_ring_new(size_t size, haw_error *err)
 	}
 	ring->size = (size + page - 1) / page * page;
 	ring->pid = getpid();
-	fd = memfd_create("hawser-ring", MFD_CLOEXEC);
-	if (fd >= 0 && ftruncate(fd, (off_t)ring->size) == 0)
-		ring->base = map_twice(fd, ring->size);
-	if (!ring->base)
+	ring->base = map_twice(ring->size);
+	if (!ring->base) {
 		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno,
 			      "cannot map a receive ring of %zu bytes: %s", ring->size, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	if (!ring->base) {
 		free(ring);
 		return NULL;
 	}
