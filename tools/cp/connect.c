@@ -195,10 +195,11 @@ static bool open_session(struct cp_session *s, const haw_host_values *values)
 		s->asked = haw_sftp_stat_start(s->sftp, s->ask_path, true, NULL, NULL, &err);
 	result = sftp ? cp_wait(s, connect, &err) : err.code;
 	if (result == 0) {
-		result = haw_op_wait(sftp, (int)limit, &err);
+		result = cp_wait_until(s, sftp, cp_now_ns() + limit * 1000000ull, &err);
 		if (result < 0)
 			haw_error_prefix(&err, "the SFTP session could not be opened");
 	}
+	cp_prompt_end();
 	haw_op_free(sftp);
 	haw_op_free(connect);
 	if (result < 0) {
@@ -248,6 +249,7 @@ bool cp_connect(struct cp_session *s, bool upload)
 	cp_flow_begin(&s->flow);
 	cp_flow_set_handles(&s->flow, s->limits.handles);
 	account(s, upload);
+	s->report.moving = true;
 	return true;
 }
 

@@ -79,6 +79,7 @@ static void run(struct cp_session *s, struct operands *o, char **paths)
 	if (!upload && !o->sources[0].remote) {
 		cp_interrupt_catch(NULL);
 		s->report.protocol = "local";
+		s->report.moving = true;
 		cp_local(s, paths, o->count, o->destination.path);
 		return;
 	}

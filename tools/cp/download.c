@@ -81,6 +81,24 @@ static void start_listings(struct cp_download *dl)
 	}
 }
 
+/* When nothing else is under way. */
+static void start_postponed(struct cp_download *dl)
+{
+	struct cp_dl_file *f, *next;
+
+	if (cp_running(dl->s) &&
+	    (dl->waiting || dl->unlisted || dl->paused || dl->listing_count > 0 || dl->s->flow.files > 0))
+		return;
+	for (f = dl->postponed, dl->postponed = NULL; f; f = next) {
+		next = f->next;
+		f->next = NULL;
+		*dl->waiting_end = f;
+		dl->waiting_end = &f->next;
+		dl->waiting_count++;
+	}
+	start_files(dl);
+}
+
 static void pump(void *user)
 {
 	struct cp_download *dl = user;
@@ -89,6 +107,7 @@ static void pump(void *user)
 	read_active(dl);
 	start_files(dl);
 	start_listings(dl);
+	start_postponed(dl);
 	dl->s->report.total_known = !dl->unlisted && !dl->paused && dl->listing_count == 0;
 }
 

@@ -51,11 +51,12 @@ struct cp_dl_file {
 	uint64_t requested, end;	/* asked for up to here; where the end was met */
 	uint64_t taken;			/* bytes that came */
 	uint64_t sent_ns;
-	haw_attrs opened;	/* of a large file, when its reading began */
+	haw_attrs opened, now;	/* of a large file, when its reading began and when it had ended */
 	unsigned pending;
 	bool whole;		/* one READ for all, with CLOSE behind it */
 	bool again;		/* that was not enough: once more, in pieces */
-	bool closed, failed, changed, active, dirty;
+	bool closed, failed, active, dirty;
+	bool postponed, second;	/* to be tried again when all others are done; that was the second time */
 };
 
 struct cp_download {
@@ -69,15 +70,19 @@ struct cp_download {
 	struct cp_dl_file *waiting, **waiting_end;
 	unsigned waiting_count;
 	struct cp_dl_file *active, **active_end;
+	struct cp_dl_file *postponed;
 	struct cp_dl_file *dirty;	/* hold views of the current batch */
 	unsigned work;			/* operands, directories and files that are not complete */
-	bool short_reads;		/* this server returns less than was asked for */
+	unsigned short_reads;		/* how often less came than was asked for */
 };
 
 void cp_download(struct cp_session *s, char **sources, size_t count, const char *destination);
 
 /* "HOST:PATH" failed. */
 void cp_dl_fail(struct cp_session *s, const char *remote, const char *reason);
+
+/* The same where it becomes NAME in DIR (NULL: DIR itself), and the failure is here. */
+void cp_dl_fail_local(struct cp_dl_dir *dir, const char *remote, const char *name, const char *reason);
 
 /* ---- download_dir.c ---- */
 

@@ -103,7 +103,6 @@ static bool ask(struct cp_dl_file *f, uint64_t offset, uint32_t len)
 static void stat_again(void *user, haw_op *op)
 {
 	struct cp_dl_file *f = user;
-	haw_attrs now = {0};
 	haw_error err;
 	int code = haw_op_result(op, &err);
 
@@ -111,10 +110,7 @@ static void stat_again(void *user, haw_op *op)
 	if (code < 0)
 		cp_session_ended(session(f), code, &err);
 	else
-		haw_sftp_op_attrs(op, &now);
-	if ((now.flags & f->opened.flags & HAW_ATTR_TIMES && now.mtime != f->opened.mtime) ||
-	    (now.flags & f->opened.flags & HAW_ATTR_SIZE && now.size != f->opened.size))
-		f->changed = true;
+		haw_sftp_op_attrs(op, &f->now);
 	cp_dl_file_settle(f);
 }
 

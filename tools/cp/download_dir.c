@@ -18,7 +18,7 @@ static void fail(struct cp_dl_dir *dir, const char *reason)
 	struct cp_session *s = dir->dl->s;
 
 	if (!dir->failed && cp_running(s))
-		cp_report_failed(&s->report, dir->name ? dir->name : dir->remote, "%s", reason);
+		cp_dl_fail_local(dir, dir->remote, NULL, reason);
 	dir->failed = true;
 }
 

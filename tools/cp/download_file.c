@@ -14,7 +14,8 @@
 
 #include "download.h"
 
-enum { WHOLE_MAX = 256 << 10 };
+/* A server that returned less than there is so many times does so always. */
+enum { WHOLE_MAX = 256 << 10, SHORT_READS = 4 };
 
 static struct cp_session *session(const struct cp_dl_file *f)
 {
@@ -27,6 +28,38 @@ void cp_dl_fail(struct cp_session *s, const char *remote, const char *reason)
 
 	cp_report_failed(&s->report, name ? name : remote, "%s", reason);
 	free(name);
+}
+
+/* What DIR is here, as the user would write it. */
+static char *local_name(const struct cp_dl_dir *dir)
+{
+	char *around, *name;
+
+	if (!dir->parent)
+		return strdup(dir->remote);
+	around = local_name(dir->parent);
+	if (!around || !dir->name)
+		return around;
+	name = cp_join(around, dir->name);
+	free(around);
+	return name;
+}
+
+void cp_dl_fail_local(struct cp_dl_dir *dir, const char *remote, const char *name, const char *reason)
+{
+	struct cp_session *s = dir->dl->s;
+	char *around = local_name(dir), *local = around && name ? cp_join(around, name) : NULL;
+	char *there = cp_remote_name(s, remote), shown[4400];
+
+	if (!name) {
+		local = around;
+		around = NULL;
+	}
+	haw_escape(shown, sizeof(shown), local ? local : "", local ? strlen(local) : 0);
+	cp_report_failed(&s->report, there ? there : remote, "%s: %s", shown, reason);
+	free(around);
+	free(local);
+	free(there);
 }
 
 /* ---- Failures ---- */
@@ -53,12 +86,12 @@ void cp_dl_file_check(struct cp_dl_file *f, int code, const haw_error *err)
 void cp_dl_file_fail_local(struct cp_dl_file *f, int error)
 {
 	struct cp_session *s = session(f);
-	char *name;
 
-	if (!f->failed && cp_running(s)) {
-		name = cp_join(f->dir->name && !f->dir->base ? f->dir->name : f->dir->remote, f->name);
-		cp_report_failed(&s->report, name ? name : f->name, "%s", cp_sink_reason(error));
-		free(name);
+	if (!f->failed && !f->second && f->size < WHOLE_MAX && (error == ENOSPC || error == EDQUOT)) {
+		/* A disk that another file fills may have room again when that one has been given up. */
+		f->second = f->postponed = true;
+	} else if (!f->failed && cp_running(s)) {
+		cp_dl_fail_local(f->dir, f->remote, f->name, cp_sink_reason(error));
 	}
 	f->failed = true;
 }
@@ -76,17 +109,40 @@ static void destroy(struct cp_dl_file *f)
 	cp_dl_dir_put(dir);
 }
 
-static void succeed(struct cp_dl_file *f)
+static void begin_sink(struct cp_dl_file *f)
+{
+	cp_sink_begin(&f->sink, f->dir->fd, f->name, f->dir->fresh, f->dir->base, f->attrs.mode);
+}
+
+static void postpone(struct cp_dl_file *f)
+{
+	session(f)->flow.files--;
+	session(f)->report.retries++;
+	cp_sink_abandon(&f->sink);
+	begin_sink(f);
+	f->postponed = f->failed = f->closed = false;
+	f->requested = f->taken = f->end = 0;
+	f->next = f->dl->postponed;
+	f->dl->postponed = f;
+}
+
+/* All is here. False if the disk was full and the file is to be tried again. */
+static bool complete(struct cp_dl_file *f)
 {
 	struct cp_session *s = session(f);
 	const struct timespec times[2] = {{.tv_sec = f->attrs.atime}, {.tv_sec = f->attrs.mtime}};
 	bool keep = s->args->preserve && f->attrs.flags & HAW_ATTR_TIMES;
 	int error = cp_sink_finish(&f->sink, f->end, f->attrs.mode & 07777, s->umask, keep ? times : NULL);
 
-	if (error)
-		cp_dl_file_fail_local(f, error);
-	else
+	if (!error) {
 		cp_report_file(&s->report, f->name, f->end);
+		return true;
+	}
+	cp_dl_file_fail_local(f, error);
+	if (!f->postponed)
+		return true;
+	postpone(f);
+	return false;
 }
 
 static void close_file(struct cp_dl_file *f);
@@ -103,6 +159,35 @@ static void start_again(struct cp_dl_file *f)
 	cp_dl_file_start(f);
 }
 
+/* A file that is shorter than it was has changed. One that the server still says is longer was not sent
+ * whole. */
+static bool ended_early(struct cp_dl_file *f)
+{
+	uint64_t announced = f->now.flags & HAW_ATTR_SIZE ? f->now.size : f->attrs.size;
+	char reason[128];
+
+	if (!(f->attrs.flags & HAW_ATTR_SIZE) || f->end >= f->attrs.size || f->end == f->now.size)
+		return false;
+	snprintf(reason, sizeof(reason), "the server ended it after %llu of %llu bytes",
+		 (unsigned long long)f->end, (unsigned long long)announced);
+	cp_dl_fail(session(f), f->remote, reason);
+	return true;
+}
+
+static bool has_changed(struct cp_dl_file *f)
+{
+	const haw_attrs *a = &f->opened, *b = &f->now;
+	uint32_t both = a->flags & b->flags;
+	char *name;
+
+	if (!(both & HAW_ATTR_TIMES && a->mtime != b->mtime) && !(both & HAW_ATTR_SIZE && a->size != b->size))
+		return false;
+	name = cp_remote_name(session(f), f->remote);
+	cp_report_changed(&session(f)->report, name ? name : f->remote, "changed while it was read");
+	free(name);
+	return true;
+}
+
 void cp_dl_file_settle(struct cp_dl_file *f)
 {
 	struct cp_session *s = session(f);
@@ -115,20 +200,20 @@ void cp_dl_file_settle(struct cp_dl_file *f)
 		if (f->pending > 0)
 			return;
 	}
+	if (f->postponed && cp_running(s)) {
+		postpone(f);
+		return;
+	}
 	if (f->failed || !cp_running(s)) {
 		cp_sink_abandon(&f->sink);
 	} else if (f->whole && f->end != f->size) {
-		f->dl->short_reads = true;
+		f->dl->short_reads += f->end < f->size;
 		start_again(f);
 		return;
-	} else if (f->changed || (f->attrs.flags & HAW_ATTR_SIZE && f->end < f->attrs.size)) {
-		char *name = cp_remote_name(s, f->remote);
-
-		cp_report_changed(&s->report, name ? name : f->remote, "changed while it was read");
-		free(name);
+	} else if (has_changed(f) || ended_early(f)) {
 		cp_sink_abandon(&f->sink);
-	} else {
-		succeed(f);
+	} else if (!complete(f)) {
+		return;
 	}
 	s->flow.files--;
 	destroy(f);
@@ -298,7 +383,8 @@ void cp_dl_file_start(struct cp_dl_file *f)
 
 	s->flow.files++;
 	f->size = f->attrs.flags & HAW_ATTR_SIZE ? f->attrs.size : 0;
-	f->whole = !f->again && !f->dl->short_reads && f->size < WHOLE_MAX && f->size < s->limits.read;
+	f->whole = !f->again && f->dl->short_reads < SHORT_READS && f->size < WHOLE_MAX &&
+		   f->size < s->limits.read;
 	f->sent_ns = cp_now_ns();
 	if (cp_running(s))
 		op = haw_sftp_open_start(s->sftp, f->remote, HAW_OPEN_READ, &none, opened, f, &err);
@@ -330,7 +416,7 @@ void cp_dl_file_add(struct cp_dl_dir *dir, const char *remote, const char *name,
 	f->attrs = *attrs;
 	if (!(attrs->flags & HAW_ATTR_MODE))
 		f->attrs.mode = S_IFREG | 0666;
-	cp_sink_begin(&f->sink, dir->fd, f->name, dir->fresh, dir->base, f->attrs.mode);
+	begin_sink(f);
 	dir->references++;
 	dl->work++;
 	dl->s->report.total_files++;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "prompt.h"
+
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
 
 static volatile sig_atomic_t received;
@@ -16,8 +18,10 @@ static void on_signal(int number)
 	haw_loop *loop = woken;
 
 	/* The second one does not wait for the cleaning. */
-	if (received)
+	if (received) {
+		cp_prompt_end();
 		_exit(128 + number);
+	}
 	received = number;
 	if (loop)
 		haw_loop_wake(loop);
@@ -50,6 +54,7 @@ void cp_interrupt_end(void)
 {
 	if (!received)
 		return;
+	cp_prompt_end();
 	fflush(stdout);
 	signal(received, SIG_DFL);
 	raise(received);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <termios.h>
@@ -38,16 +39,38 @@ static void put(int fd, const char *text)
 	}
 }
 
+/* The terminal as it was; while a login goes on its echo stays off, so that what is typed ahead of a
+ * prompt is not seen either. */
+static struct termios before;
+static volatile sig_atomic_t silent;
+
 static bool set_echo(int fd, bool echo)
 {
 	struct termios state;
 
-	if (tcgetattr(fd, &state) != 0)
+	if (!silent && tcgetattr(fd, &before) != 0)
 		return false;
-	state.c_lflag = echo ? state.c_lflag | ECHO : (state.c_lflag & ~(tcflag_t)ECHO) | ECHONL;
-	if (echo)
-		state.c_lflag &= ~(tcflag_t)ECHONL;
-	return tcsetattr(fd, echo ? TCSANOW : TCSAFLUSH, &state) == 0;
+	state = before;
+	if (!echo) {
+		state.c_lflag &= ~(tcflag_t)ECHO;
+		state.c_lflag |= ECHONL;
+	}
+	silent = 1;
+	return tcsetattr(fd, TCSANOW, &state) == 0;
+}
+
+void cp_prompt_end(void)
+{
+	int fd;
+
+	if (!silent)
+		return;
+	silent = 0;
+	fd = open_terminal();
+	if (fd < 0)
+		return;
+	tcsetattr(fd, TCSANOW, &before);
+	close(fd);
 }
 
 /* One line without its end; false at the end of input, for a line that is too long, or if a signal
@@ -78,22 +101,18 @@ static bool read_line(int fd, char *line, size_t size)
 
 static bool ask(int fd, const char *prompt, bool echo, char *line, size_t size)
 {
-	bool answered;
-
-	put(fd, prompt);
-	/* Nothing secret is typed where it could be seen. */
-	if (!echo && !set_echo(fd, false))
+	/* Nothing secret is typed where it could be seen; and the prompt comes when that is sure. */
+	if (!set_echo(fd, echo))
 		return false;
-	answered = read_line(fd, line, size);
-	if (!echo)
-		set_echo(fd, true);
-	return answered;
+	put(fd, prompt);
+	return read_line(fd, line, size);
 }
 
 static void ask_host_key(int fd, haw_question *q)
 {
 	char line[LINE_MAX_BYTES];
 
+	set_echo(fd, true);
 	put(fd, haw_question_text(q));
 	put(fd, "\nDo you want to go on connecting (yes/no/[fingerprint])? ");
 	while (ask(fd, "", true, line, sizeof(line))) {

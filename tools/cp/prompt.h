@@ -14,5 +14,7 @@
 bool cp_prompt_possible(void);
 /* Answer QUESTION, asking on the terminal. Blocks while the person thinks. */
 void cp_prompt(haw_question *question);
+/* No more questions: the terminal as it was. Signal handlers may call it too. */
+void cp_prompt_end(void);
 
 #endif

@@ -11,7 +11,7 @@
 #include "json.h"
 #include "progress.h"
 
-enum { SHOWN_NAME = 4400, SHOWN_LINE = 1500 };
+enum { SHOWN_NAME = 4400, SHOWN_LINE = 6000 };
 
 static const uint64_t redraw_ns = 100000000;
 
@@ -178,7 +178,7 @@ void cp_report_progress(struct cp_report *report)
 {
 	uint64_t now;
 
-	if (!report->progress)
+	if (!report->progress || !report->moving)
 		return;
 	now = cp_now_ns();
 	if (now - report->drawn_ns >= redraw_ns)

@@ -62,11 +62,18 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 	}
 }
 
+struct waiting {
+	haw_op *op;
+	uint64_t deadline_ns;
+};
+
 /* While one operation is waited for there is nothing to clean up yet. */
-static bool op_finished(void *user)
+static bool has_waited(void *user)
 {
+	const struct waiting *w = user;
+
 	cp_interrupt_end();
-	return haw_op_done(user);
+	return haw_op_done(w->op) || cp_now_ns() > w->deadline_ns;
 }
 
 static void no_turn(void *user)
@@ -74,12 +81,21 @@ static void no_turn(void *user)
 	(void)user;
 }
 
-int cp_wait(struct cp_session *s, haw_op *op, haw_error *err)
+int cp_wait_until(struct cp_session *s, haw_op *op, uint64_t deadline_ns, haw_error *err)
 {
+	struct waiting w = {.op = op, .deadline_ns = deadline_ns};
+
 	if (!op)
 		return err->code;
-	cp_session_run(s, op_finished, no_turn, op);
+	cp_session_run(s, has_waited, no_turn, &w);
+	if (!haw_op_done(op))
+		return haw_error_set(err, HAW_ETIMEDOUT, HAW_FAULT_PEER, 0, "no answer in the time allowed");
 	return haw_op_result(op, err);
+}
+
+int cp_wait(struct cp_session *s, haw_op *op, haw_error *err)
+{
+	return cp_wait_until(s, op, UINT64_MAX, err);
 }
 
 char *cp_remote_name(const struct cp_session *s, const char *path)
@@ -87,6 +103,15 @@ char *cp_remote_name(const struct cp_session *s, const char *path)
 	char *name = NULL;
 
 	return asprintf(&name, "%s:%s", s->host_text, path) < 0 ? NULL : name;
+}
+
+void cp_report_remote(struct cp_session *s, const char *local, const char *final, const char *reason)
+{
+	char *name = cp_remote_name(s, final), shown[4400];
+
+	haw_escape(shown, sizeof(shown), name ? name : final, strlen(name ? name : final));
+	cp_report_failed(&s->report, local, "%s: %s", shown, reason);
+	free(name);
 }
 
 char *cp_join(const char *directory, const char *name)

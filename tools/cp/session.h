@@ -57,8 +57,12 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 /* Wait for OP, which stays the caller's, and return its result. OP may be NULL: it could not be started,
  * for the reason in ERR. */
 int cp_wait(struct cp_session *s, haw_op *op, haw_error *err);
+/* The same until the clock of cp_now_ns shows DEADLINE_NS (HAW_ETIMEDOUT). */
+int cp_wait_until(struct cp_session *s, haw_op *op, uint64_t deadline_ns, haw_error *err);
 /* "host:PATH" for messages; the caller frees it. Falls back on a constant copy if out of memory. */
 char *cp_remote_name(const struct cp_session *s, const char *path);
+/* LOCAL failed on its way to FINAL on the server. */
+void cp_report_remote(struct cp_session *s, const char *local, const char *final, const char *reason);
 /* DIRECTORY/NAME; NULL if out of memory. "." as DIRECTORY adds nothing. */
 char *cp_join(const char *directory, const char *name);
 /* The last component of PATH, without trailing slashes; what is in front of it, "." if nothing. The caller

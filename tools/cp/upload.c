@@ -73,6 +73,17 @@ static void send_active(struct cp_upload *up)
 	}
 }
 
+/* When nothing else is under way. */
+static void start_postponed(struct cp_upload *up)
+{
+	struct cp_up_file *f;
+
+	while ((f = up->postponed) && (!cp_running(up->s) || cp_flow_room_for_file(&up->s->flow))) {
+		up->postponed = f->next;
+		cp_up_file_again(f);
+	}
+}
+
 static bool start_next(struct cp_upload *up)
 {
 	if (up->current || up->ready) {
@@ -95,6 +106,8 @@ void cp_upload_pump(struct cp_upload *up)
 	} while (
 		(!cp_running(s) || (cp_flow_room_for_file(&s->flow) && up->active_count < CP_MAPS_MAX / 4)) &&
 		start_next(up));
+	if (up->postponed && (!cp_running(s) || (s->flow.files == 0 && !up->current && !up->ready)))
+		start_postponed(up);
 	if (up->base && up->source_next == up->source_count && !up->current && !up->ready) {
 		struct cp_up_dir *base = up->base;
 

@@ -70,6 +70,7 @@ struct cp_up_file {
 	bool in_place, whole;	/* written under its final name; holes are sent too */
 	bool temporary;		/* path is renamed to final */
 	bool created, closed, failed, retried, cleared, active;
+	bool postponed, second;	/* to be tried again when all others are done; that was the second time */
 };
 
 struct cp_upload {
@@ -82,6 +83,7 @@ struct cp_upload {
 	struct cp_up_dir *current;	/* being walked */
 	struct cp_up_file *active, **active_end;
 	unsigned active_count;
+	struct cp_up_file *postponed;
 	unsigned open_dirs;		/* directories that are not complete */
 };
 
@@ -107,6 +109,8 @@ void cp_up_dir_put(struct cp_up_dir *dir);
 /* Copy the file NAME of the open directory FD; it becomes AS in DIR. LOCAL is its whole name. */
 void cp_up_file_add(struct cp_up_dir *dir, int fd, const char *name, const char *local, const char *as,
 		    bool follow);
+/* Try a file again that was postponed. */
+void cp_up_file_again(struct cp_up_file *f);
 /* All requests of the file have been answered. */
 void cp_up_file_settle(struct cp_up_file *f);
 /* A request of the file was answered with CODE. Says so once, and returns whether it was good. */

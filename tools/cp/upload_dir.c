@@ -18,7 +18,7 @@
 #include "tempname.h"
 #include "upload.h"
 
-static void make(struct cp_up_dir *dir);
+static void make(struct cp_up_dir *dir, enum cp_up_kind kind);
 
 static struct cp_session *session(const struct cp_up_dir *dir)
 {
@@ -66,12 +66,9 @@ static void destroy(struct cp_up_dir *dir)
 static void fail(struct cp_up_dir *dir, int code, const haw_error *err)
 {
 	struct cp_session *s = session(dir);
-	char *name;
 
 	if (!cp_session_ended(s, code, err) && !dir->failed && !s->stopped) {
-		name = cp_remote_name(s, dir->final);
-		cp_report_failed(&s->report, name ? name : dir->local, "%s", cp_reason(err));
-		free(name);
+		cp_report_remote(s, dir->local, dir->final, cp_reason(err));
 	}
 	dir->failed = true;
 }
@@ -207,7 +204,7 @@ static void cleaned(void *user, int code, const haw_error *err)
 
 	session(dir)->flow.files--;
 	if (code == 0) {
-		make(dir);
+		make(dir, CP_UP_FRESH);
 		return;
 	}
 	fail(dir, code, err);
@@ -240,14 +237,14 @@ static void made(void *user, haw_op *op)
 	}
 }
 
-static void make(struct cp_up_dir *dir)
+static void make(struct cp_up_dir *dir, enum cp_up_kind kind)
 {
 	haw_error err;
 	/* Writable while it is filled; the rest of the mode is the server's umask's affair. */
 	haw_op *op = haw_sftp_mkdir_start(session(dir)->sftp, dir->path, (dir->st.st_mode & 0777) | 0700,
 					  made, dir, &err);
 
-	dir->kind = CP_UP_FRESH;
+	dir->kind = kind;
 	dir->made = true;
 	if (!op) {
 		fail(dir, err.code, &err);
@@ -262,13 +259,19 @@ static void make(struct cp_up_dir *dir)
 	}
 }
 
+/* Servers without posix-rename may not rename directories at all (some link and unlink): there the
+ * directory is made under its final name, and each file gets a temporary one. */
 static void stage(struct cp_up_dir *dir)
 {
+	if (!(session(dir)->extensions & HAW_SFTP_POSIX_RENAME)) {
+		make(dir, CP_UP_LISTED);
+		return;
+	}
 	free(dir->path);
 	dir->path = cp_temp_path(dir->final);
 	dir->staged = true;
 	if (dir->path) {
-		make(dir);
+		make(dir, CP_UP_FRESH);
 	} else {
 		fail_plain(dir, "out of memory");
 		drop(dir);
@@ -409,7 +412,7 @@ void cp_up_dir_prepare(struct cp_up_dir *dir)
 	haw_op *op;
 
 	if (dir->parent && dir->parent->kind == CP_UP_FRESH) {
-		make(dir);
+		make(dir, CP_UP_FRESH);
 	} else if (dir->parent && dir->parent->kind == CP_UP_LISTED) {
 		meet(dir, cp_names_find(&dir->parent->names, name ? name + 1 : dir->final));
 	} else {

@@ -39,18 +39,48 @@ static void destroy(struct cp_up_file *f)
 bool cp_up_file_check(struct cp_up_file *f, int code, const haw_error *err)
 {
 	struct cp_session *s = session(f);
-	char *name;
-
 	if (code == 0)
 		return !f->failed;
+	if (!f->failed && f->data && !f->second && code == HAW_ESTATUS && err->reason == HAW_SFTP_FAILURE) {
+		/* A disk that another file fills may have room again when that one has been given up. */
+		f->failed = f->second = f->postponed = true;
+		return false;
+	}
 	/* After a signal failures are only its consequences. */
 	if (!cp_session_ended(s, code, err) && !f->failed && !s->stopped) {
-		name = cp_remote_name(s, f->final);
-		cp_report_failed(&s->report, name ? name : f->local, "%s", cp_reason(err));
-		free(name);
+		cp_report_remote(s, f->local, f->final, cp_reason(err));
 	}
 	f->failed = true;
 	return false;
+}
+
+/* It is gone there. Once more later, or the end of it. */
+static void leave(struct cp_up_file *f)
+{
+	struct cp_upload *up = f->dir->up;
+
+	if (!f->postponed || !cp_running(up->s)) {
+		destroy(f);
+		return;
+	}
+	up->s->flow.files--;
+	f->next = up->postponed;
+	up->postponed = f;
+}
+
+void cp_up_file_again(struct cp_up_file *f)
+{
+	struct cp_session *s = session(f);
+
+	s->flow.files++;
+	if (!cp_running(s)) {
+		destroy(f);
+		return;
+	}
+	s->report.retries++;
+	f->postponed = f->failed = f->created = f->closed = f->cleared = false;
+	f->next_offset = f->extent_end = 0;
+	open_file(f);
 }
 
 static void remove_done(void *user, haw_op *op)
@@ -61,7 +91,7 @@ static void remove_done(void *user, haw_op *op)
 
 	if (code < 0)
 		cp_session_ended(session(f), code, &err);
-	destroy(f);
+	leave(f);
 }
 
 /* Nothing half-written stays, under whatever name. */
@@ -76,7 +106,7 @@ static void abandon(struct cp_up_file *f)
 	if (op)
 		haw_op_detach(op);
 	else
-		destroy(f);
+		leave(f);
 }
 
 static void succeed(struct cp_up_file *f)
@@ -254,10 +284,8 @@ static void open_file(struct cp_up_file *f)
 static void fail_plain(struct cp_up_file *f, const char *reason)
 {
 	struct cp_session *s = session(f);
-	char *name = cp_remote_name(s, f->final);
 
-	cp_report_failed(&s->report, name ? name : f->local, "%s", reason);
-	free(name);
+	cp_report_remote(s, f->local, f->final, reason);
 	abandon(f);
 }
 

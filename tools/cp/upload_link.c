@@ -39,13 +39,9 @@ static void destroy(struct link *l)
 static void fail(struct link *l, int code, const haw_error *err)
 {
 	struct cp_session *s = session(l);
-	char *name;
 
 	if (!cp_session_ended(s, code, err) && !l->dir->failed && !s->stopped) {
-		name = cp_remote_name(s, l->final);
-		cp_report_failed(&s->report, name ? name : l->local, "the link cannot be made: %s",
-				 cp_reason(err));
-		free(name);
+		cp_report_remote(s, l->local, l->final, cp_reason(err));
 	}
 	destroy(l);
 }
