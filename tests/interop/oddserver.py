@@ -306,8 +306,10 @@ class Server:
 
     def rename(self, number, reader):
         old, new = reader.string(), reader.string()
-        os.link(old, new)  # version 3 does not replace
-        os.unlink(old)
+        if os.path.lexists(new):  # version 3 does not replace
+            self.status(number, FAILURE)
+            return
+        os.rename(old, new)
         self.status(number, OK)
 
     def simple(self, number, function, *arguments):

@@ -77,7 +77,8 @@ def breaks_protocol(world, trait, up):
     with Odd(world, trait) as client:
         operands = (source, client.remote(target)) if up else (client.remote(source), target)
         result = client.cp('-r', *operands, timeout=40)
-    ended(result, 255, 1)
+    # An empty answer to READ is the end of a file that is shorter than it was said to be.
+    ended(result, 255, 3 if trait == 'empty-data' else 1)
     check(result.err.strip(), 'nothing was said')
     nothing_half_written(source, target)
 
@@ -96,7 +97,7 @@ def fails_close(world):
     with Odd(world, 'fails-close') as client:
         result = client.cp(os.path.join(source, b'large'), client.remote(target))
     ended(result, 1)
-    says(result, 'large', 'exceeded')
+    says(result, target, 'exceeded')
     check(not set(result.err) & {0x1b}, f'raw control characters: {result}')
     check(not os.path.exists(target), 'the file stands under its final name')
 

@@ -122,6 +122,8 @@ def digest(path):
 
 
 def same_file(a, b):
+    if os.path.islink(a) and os.path.islink(b):
+        return os.readlink(a) == os.readlink(b)
     return os.path.getsize(a) == os.path.getsize(b) and digest(a) == digest(b)
 
 
