@@ -251,6 +251,26 @@ def killed_tree_resumed(world):
     check(os.listdir(parent) == [b'tree'], f'left over: {os.listdir(parent)}')
 
 
+def scarce_memory(world):
+    """However little memory there is, the command ends with a sentence and never crashes."""
+    if 'ASAN_OPTIONS' in os.environ:
+        raise Skip('sanitizers need all of the address space')
+    source = world.path(b'f')
+    trees.make_file(source, 3_000_000)
+    seen = set()
+    for limit in range(8000, 120_000, 250):
+        target = world.path(b'f')
+        result = world.client.cp(world.client.remote(source), target,
+                                 wrapper=['sh', '-c', f'ulimit -v {limit}; exec "$@"', 'sh'])
+        ended(result, 0, 1, 2, 127, 255)  # 127: not even its libraries fit
+        check(result.status == 0 or result.err, f'nothing was said: {result}')
+        check(result.status == 0 or not os.path.exists(target), 'a part stands under the final name')
+        seen.add(result.status)
+        if result.status == 0:
+            return
+    check(False, f'never succeeded, only ended with {seen}')
+
+
 def silent_network(world):
     """ServerAliveInterval notices a connection that no longer carries anything."""
     source, target = world.path(b'f'), world.path(b'f')
@@ -350,7 +370,7 @@ def server_without_extensions(world):
 def tests():
     yield 'disk full remote', disk_full, (True,)
     yield 'disk full local', disk_full, (False,)
-    yield from [disk_full_replacing, full_device, file_too_large, one_of_many_denied, silent_network, source_vanishes,
+    yield from [disk_full_replacing, full_device, file_too_large, one_of_many_denied, scarce_memory, silent_network, source_vanishes,
                 links_out_of_the_destination, no_subsystem, read_only_server, server_without_extensions,
                 killed_tree_resumed]
     for up in (True, False):

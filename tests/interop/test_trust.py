@@ -201,7 +201,7 @@ def key_types_and_formats(world):
             continue
         refused(world, client, '-i', path)
         source, there = source_file(world), target(world)
-        result = client.talk([(b'passphrase', b'wrong\n'), (b'passphrase', b'open sesame\n')], '-i', path, source,
+        result = client.talk([(b'enter passphrase', b'wrong\n'), (b'enter passphrase', b'open sesame\n')], '-i', path, source,
                              client.remote(there))
         ended(result, 0)
         check(b'sesame' not in result.out, 'the passphrase was echoed')

@@ -122,7 +122,9 @@ static bool receive(struct haw_transport *t, size_t *share)
 	haw_mut_span space;
 	int result;
 
-	if (t->receiving || t->receive_ended || *share == 0 || haw_connection_is_closed(t->connection))
+	/* No ring: none could be made, and that is what ends the connection now. */
+	if (!t->ring || t->receiving || t->receive_ended || *share == 0 ||
+	    haw_connection_is_closed(t->connection))
 		return false;
 	space = haw_ring_space(t->ring);
 	if (space.len == 0)
@@ -199,7 +201,7 @@ static void pump_stream(struct haw_transport *t)
 	t->receive.done = received;
 	t->send.user = t->receive.user = t;
 	/* What an answer has resumed lies in the ring already. */
-	if (!t->receiving && !haw_ring_empty(t->ring))
+	if (t->ring && !t->receiving && !haw_ring_empty(t->ring))
 		process(t);
 	while (moved && !t->freed && share > 0) {
 		moved = flush(t, &share);
