@@ -9,6 +9,7 @@
  * like a large one, to its end.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -283,6 +283,8 @@ int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err)
 	case HAW_AUTH_STEP_SIGN:
 		return ask_signature(c, err);
 	case HAW_AUTH_STEP_PROMPTS:
+		/* Not yet success: a channel open that went ahead was not taken. */
+		haw_mux_forget_early(c);
 		login->prompting = true;
 		event = haw_connection_event(c, HAW_EVENT_AUTH_PROMPTS);
 		event->data = haw_message_all(m);
