@@ -5,11 +5,11 @@
 
 static const uint64_t interval_ns = 10000000;
 
-void cp_flow_begin(struct cp_flow *flow)
+void cp_flow_begin(struct cp_flow *flow, uint32_t files)
 {
 	memset(flow, 0, sizeof(*flow));
 	flow->bytes_limit = CP_FLOW_BYTES_MIN;
-	flow->files_limit = CP_FLOW_FILES_MIN;
+	flow->files_limit = flow->files_least = files;
 }
 
 void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles)
@@ -33,12 +33,12 @@ static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
 static void adapt(struct cp_flow *flow, uint64_t now_ns)
 {
 	uint64_t elapsed = now_ns - flow->since_ns;
-	uint64_t most_files = flow->handles ? flow->handles * 3 / 4 + 1 : CP_FLOW_FILES_MIN;
+	uint64_t most_files = flow->handles ? flow->handles * 3 / 4 + 1 : flow->files_least;
 	double product = (double)flow->delivered / (double)elapsed * (double)flow->least_ns;
 
 	flow->bytes_limit = clamp((uint64_t)(2 * product), CP_FLOW_BYTES_MIN, CP_FLOW_BYTES_MAX);
 	/* Small files cost a few round trips each, whatever their size: on a long path more of them. */
-	flow->files_limit = (uint32_t)clamp(CP_FLOW_FILES_MIN + flow->least_ns / 50000, 1, most_files);
+	flow->files_limit = (uint32_t)clamp(flow->files_least + flow->least_ns / 50000, 1, most_files);
 	flow->since_ns = now_ns;
 	flow->delivered = 0;
 }

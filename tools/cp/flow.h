@@ -16,19 +16,22 @@
 enum {
 	CP_FLOW_BYTES_MIN = 2 << 20,
 	CP_FLOW_BYTES_MAX = 64 << 20,
-	CP_FLOW_FILES_MIN = 64,
+	CP_FLOW_FILES_UP = 128,
+	CP_FLOW_FILES_DOWN = 64,
 	CP_FLOW_FILES_MAX = 768
 };
 
 struct cp_flow {
 	uint64_t bytes, bytes_limit;	/* of file data in requests under way */
-	uint32_t files, files_limit;	/* files under way */
+	uint32_t files, files_limit, files_least; /* files under way */
 	uint32_t handles;		/* what the server allows to be open; 0: unknown */
 	uint64_t least_ns;		/* least latency of a request so far */
 	uint64_t since_ns, delivered;	/* the rate is taken over an interval */
 };
 
-void cp_flow_begin(struct cp_flow *flow);
+/* FILES under way at least, where the server allows it: CP_FLOW_FILES_UP or _DOWN, as measured on
+ * loopback. */
+void cp_flow_begin(struct cp_flow *flow, uint32_t files);
 /* The server takes HANDLES open files; 0: unknown. */
 void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles);
 void cp_flow_sent(struct cp_flow *flow, uint64_t bytes);

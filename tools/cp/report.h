@@ -32,7 +32,7 @@ struct cp_report {
 	bool lost;			/* the connection is gone, or was never there */
 	bool wrong;			/* nothing could start */
 	uint64_t start_ns, drawn_ns;
-	bool moving;			/* the progress line may be drawn: nobody is asked anything any more */
+	bool moving;	/* nobody is asked anything any more: the progress line may be drawn */
 	bool drawn;			/* the progress line stands on the terminal */
 	/* For the summary; may be NULL. */
 	const char *suite, *backend, *engine, *protocol, *peer;
