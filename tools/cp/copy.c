@@ -132,6 +132,8 @@ int haw_tool_cp(int argc, char **argv)
 	struct cp_args args;
 	int status;
 
+	/* getopt speaks in this name. */
+	argv[0] = (char *)"hawser cp";
 	switch (cp_args_parse(&args, argc, argv)) {
 	case CP_ARGS_HELP:
 		fputs(cp_usage, stdout);

@@ -160,18 +160,19 @@ static void start_again(struct cp_dl_file *f)
 	cp_dl_file_start(f);
 }
 
-/* A file that is shorter than it was has changed. One that the server still says is longer was not sent
- * whole. */
+/* Shorter than the server said: it has changed since, or was not sent whole. */
 static bool ended_early(struct cp_dl_file *f)
 {
-	uint64_t announced = f->now.flags & HAW_ATTR_SIZE ? f->now.size : f->attrs.size;
-	char reason[128];
+	char *name;
 
-	if (!(f->attrs.flags & HAW_ATTR_SIZE) || f->end >= f->attrs.size || f->end == f->now.size)
+	if (!(f->attrs.flags & HAW_ATTR_SIZE) || f->end >= f->attrs.size ||
+	    (f->now.flags & HAW_ATTR_SIZE && f->end == f->now.size && f->now.size == f->opened.size))
 		return false;
-	snprintf(reason, sizeof(reason), "the server ended it after %llu of %llu bytes",
-		 (unsigned long long)f->end, (unsigned long long)announced);
-	cp_dl_fail(session(f), f->remote, reason);
+	name = cp_remote_name(session(f), f->remote);
+	cp_report_changed(&session(f)->report, name ? name : f->remote,
+			  "changed while it was read: the server ended it after %llu of %llu bytes",
+			  (unsigned long long)f->end, (unsigned long long)f->attrs.size);
+	free(name);
 	return true;
 }
 
