@@ -12,7 +12,8 @@
  *
  * A loop starts a resolver thread on the first connection to a host that is given by name
  * (unless the caller resolves names), and helper threads for user streams whose callbacks
- * block; both belong to the loop and are gone when haw_loop_free returns. It starts no other.
+ * block. haw_loop_free never waits for name resolution or for such a callback: a thread inside
+ * one ends by itself and touches nothing of the loop any more. It starts no other.
  */
 #ifndef HAWSER_LOOP_H
 #define HAWSER_LOOP_H
@@ -40,7 +41,8 @@ typedef struct haw_loop_options {
 
 /* Make a loop; OPTIONS may be NULL. Does not block. NULL and ERR on failure. */
 HAW_API haw_loop *haw_loop_new(const haw_loop_options *options, haw_error *err);
-/* Free a loop; every handle on it must have been freed before. Joins its threads. */
+/* Free a loop; every handle on it must have been freed before. Its threads
+ * end with it, or by themselves (see above). */
 HAW_API void haw_loop_free(haw_loop *loop);
 /* Which I/O engine drives it: "uring" or "poll". */
 HAW_API const char *haw_loop_engine(const haw_loop *loop);

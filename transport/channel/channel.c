@@ -53,10 +53,10 @@ void haw_channels_clear(struct haw_channels *channels)
 	for (uint32_t i = 0; i < channels->slot_count; i++)
 		if (channels->slots[i])
 			destroy(channels->slots[i]);
-	while (channels->flight_free) {
-		struct haw_flight *flight = channels->flight_free;
+	while (channels->flights) {
+		struct haw_flight *flight = channels->flights;
 
-		channels->flight_free = flight->next;
+		channels->flights = flight->made_before;
 		free(flight);
 	}
 	free(channels->spare);
@@ -164,7 +164,9 @@ uint32_t haw_chan_adjustment(struct haw_chan *chan)
 {
 	size_t grant = chan->consumed;
 
-	if (chan->eof_in || chan->close_in || chan->state != HAW_CHAN_OPEN || grant < chan->window_max / 4)
+	/* RFC 4254 §5.3: nothing follows our CLOSE; a peer that has answered it knows the channel no more. */
+	if (chan->eof_in || chan->close_in || chan->close_out || chan->state != HAW_CHAN_OPEN ||
+	    grant < chan->window_max / 4)
 		return 0;
 	/* The peer has nearly used up its window although nothing waits to be read here: the window
 	 * is what holds it back. */
@@ -287,6 +289,9 @@ void haw_chan_free(struct haw_chan *chan)
 
 	chan->owner = NULL;
 	chan->freed = true;
+	/* Nothing more is taken from the queue of a channel that nobody owns. */
+	chan->next = NULL;
+	chan->queued = 0;
 	/* What an engine still reads stays until it is sealed (haw_channels_sealed ends it). */
 	if (chan->in_flight > 0)
 		return;

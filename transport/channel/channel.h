@@ -82,7 +82,8 @@ struct haw_chan {
 };
 
 struct haw_flight {
-	struct haw_flight *next;
+	struct haw_flight *next;	/* among the free ones */
+	struct haw_flight *made_before;	/* all there are: an end may come while packets are under way */
 	struct haw_chan *chan;
 	uint32_t bytes;
 };
@@ -93,7 +94,7 @@ struct haw_channels {
 	uint32_t slot_count, count;
 	size_t memory, window_sum;	/* budget; sum of window_max */
 	struct haw_chan *ready_first, *ready_last;
-	struct haw_flight *flight_free;
+	struct haw_flight *flight_free, *flights;
 	struct haw_segment *spare;	/* one inline segment kept */
 };
 

@@ -149,10 +149,15 @@ static struct haw_flight *new_flight(struct haw_channels *channels)
 {
 	struct haw_flight *flight = channels->flight_free;
 
-	if (flight)
+	if (flight) {
 		channels->flight_free = flight->next;
-	else
-		flight = malloc(sizeof(*flight));
+		return flight;
+	}
+	flight = malloc(sizeof(*flight));
+	if (!flight)
+		return NULL;
+	flight->made_before = channels->flights;
+	channels->flights = flight;
 	return flight;
 }
 

@@ -132,8 +132,9 @@ void haw_client_free(haw_client *client)
 {
 	const haw_error gone = {.code = HAW_ECANCELED, .message = "the client was freed"};
 
-	if (!client)
+	if (!client || client->freed)
 		return;
+	client->freed = true; /* the operations that end now may ask for it once more */
 	if (client->connect)
 		haw_connect_cancel(client->connect);
 	haw_question_abandon(client->question);
@@ -160,7 +161,9 @@ void haw_client_end(struct haw_client *client, int code, const haw_error *err)
 		haw_connection_disconnect(client->transport->connection, 11, "authentication was given up");
 	if (client->transport)
 		haw_transport_touch(client->transport);
-	haw_transport_op_end_all(&client->connects, code, err);
+	/* By the loop, since the callback may free the client that is at work here. */
+	while (client->connects)
+		haw_transport_op_end_later(client->connects, code, err);
 }
 
 /* ---- Questions ---- */

@@ -41,7 +41,7 @@ struct haw_client {
 	size_t identity_count, next_identity;
 	enum haw_login_step step;
 	unsigned password_tries, interactive_tries, passphrase_tries;
-	bool none_tried, logged_in;
+	bool none_tried, logged_in, freed;
 	struct haw_question *question;
 	haw_key *judged_key;
 	haw_message to_sign;

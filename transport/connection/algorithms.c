@@ -158,10 +158,10 @@ static int add_names(struct list *list, enum haw_algorithm_kind kind, haw_span n
 
 	while (haw_list_next(&names, &name)) {
 		if (!is_ours(kind, name))
-			return haw_error_set(err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0,
-					     "there is no %s \"%s\" here; `hawser ciphers` lists what there is",
-					     kinds[kind].noun,
-					     haw_escape(shown, sizeof(shown), name.ptr, name.len));
+			return haw_error_set(
+				err, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0,
+				"there is no %s \"%s\" here; `hawser ciphers` lists what there is",
+				kinds[kind].noun, haw_escape(shown, sizeof(shown), name.ptr, name.len));
 		add(list, name);
 	}
 	return 0;
@@ -192,7 +192,8 @@ int haw_algorithm_list(enum haw_algorithm_kind kind, const char *text, char *out
 		return result;
 	if (list.full || list.len == 0)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
-				     list.full ? "the list of %s names is too long" : "the list of %s names is empty",
+				     list.full ? "the list of %s names is too long"
+					       : "the list of %s names is empty",
 				     kinds[kind].noun);
 	return 0;
 }

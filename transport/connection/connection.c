@@ -95,8 +95,8 @@ struct haw_event *haw_connection_event(struct haw_connection *c, enum haw_event_
 {
 	uint32_t at = (c->event_head + c->event_count) % HAW_EVENTS_MAX;
 
-	/* A message makes at most a few events and they are drained before the next one; only log lines
-	 * can exceed the room, and the last one gives way. */
+	/* A message makes at most a few events and they are drained before the next one; what could exceed
+	 * that asks for room first (haw_connection_has_room). */
 	if (c->event_count == HAW_EVENTS_MAX)
 		at = (at + HAW_EVENTS_MAX - 1) % HAW_EVENTS_MAX;
 	else
@@ -105,12 +105,17 @@ struct haw_event *haw_connection_event(struct haw_connection *c, enum haw_event_
 	return &c->events[at];
 }
 
+bool haw_connection_has_room(const struct haw_connection *c)
+{
+	return c->event_count < HAW_EVENTS_MAX - 4;
+}
+
 void haw_connection_log(struct haw_connection *c, int level, const char *format, ...)
 {
 	struct haw_event *event;
 	va_list args;
 
-	if (c->event_count >= HAW_EVENTS_MAX - 4)
+	if (!haw_connection_has_room(c))
 		return;
 	va_start(args, format);
 	vsnprintf(c->event_text, sizeof(c->event_text), format, args);
@@ -233,9 +238,11 @@ const haw_error *haw_connection_error(const struct haw_connection *c)
 
 void haw_connection_receive(struct haw_connection *c, uint8_t *data, size_t len)
 {
+	/* The same bytes told again, after an answer, are no sign of life. */
+	if (len > c->data_len)
+		c->last_received = c->now;
 	c->data = data;
 	c->data_len = len;
-	c->last_received = c->now;
 	c->feeding = c->version_received;
 	if (c->feeding)
 		c->packetizer->ops->feed(c->packetizer, data + c->data_used, len - c->data_used);

@@ -164,7 +164,8 @@ void haw_connection_banner(struct haw_connection *c, const char *text);
 
 /* Open a channel; its open is sent as early as the peer takes it. WINDOW and MAX_PACKET 0: automatic. */
 struct haw_chan *haw_connection_channel_open(struct haw_connection *c, const char *type, haw_span specific,
-					     uint32_t window, uint32_t max_packet, void *owner, haw_error *err);
+					     uint32_t window, uint32_t max_packet, void *owner,
+					     haw_error *err);
 void haw_connection_channel_accept(struct haw_connection *c, struct haw_chan *chan, uint32_t window,
 				   uint32_t max_packet, void *owner);
 void haw_connection_channel_refuse(struct haw_connection *c, struct haw_chan *chan, uint32_t reason,
@@ -173,8 +174,8 @@ void haw_connection_channel_refuse(struct haw_connection *c, struct haw_chan *ch
 int haw_connection_channel_request(struct haw_connection *c, struct haw_chan *chan, const char *type,
 				   bool want_reply, haw_span payload, void *tag, haw_error *err);
 void haw_connection_channel_reply(struct haw_connection *c, struct haw_chan *chan, bool success);
-int haw_connection_global_request(struct haw_connection *c, const char *type, bool want_reply, haw_span payload,
-				  void *tag, haw_error *err);
+int haw_connection_global_request(struct haw_connection *c, const char *type, bool want_reply,
+				  haw_span payload, void *tag, haw_error *err);
 void haw_connection_global_reply(struct haw_connection *c, bool success, haw_span data);
 
 #endif

@@ -109,7 +109,8 @@ static int pick_identity(struct haw_connection *c, haw_error *err)
 		haw_put_bytes(&c->exchange.host_key, identity->blob.ptr, identity->blob.len);
 		return 0;
 	}
-	return haw_error_set(err, HAW_ENEGOTIATION, HAW_FAULT_LOCAL, 0, "there is no host key for %s", algorithm);
+	return haw_error_set(err, HAW_ENEGOTIATION, HAW_FAULT_LOCAL, 0, "there is no host key for %s",
+			     algorithm);
 }
 
 int haw_exchange_handle_init(struct haw_connection *c, haw_message *m, haw_error *err)
@@ -130,7 +131,8 @@ int haw_exchange_handle_init(struct haw_connection *c, haw_message *m, haw_error
 	result = haw_negotiate_choose(c, m, err);
 	/* OpenSSH's strict key exchange: KEXINIT is the very first packet. */
 	if (result == 0 && c->strict && c->exchanges == 0 && c->packet_seen)
-		return haw_protocol_error(err, "under strict key exchange the peer's first packet was not KEXINIT");
+		return haw_protocol_error(
+			err, "under strict key exchange the peer's first packet was not KEXINIT");
 	if (result == 0 && c->options.server)
 		result = pick_identity(c, err);
 	if (result == 0 && (!x->kex || !x->guess_sent))
@@ -218,7 +220,8 @@ static int set_keys(struct haw_connection *c, enum haw_direction direction, haw_
 	if (result == 0)
 		result = haw_kex_derive(x->kex, to_server ? 'C' : 'D', session, key, suite->key_size, err);
 	if (result == 0)
-		result = haw_kex_derive(x->kex, to_server ? 'E' : 'F', session, mac_key, suite->mac_key_size, err);
+		result = haw_kex_derive(x->kex, to_server ? 'E' : 'F', session, mac_key, suite->mac_key_size,
+					err);
 	if (result == 0)
 		result = c->packetizer->ops->set_keys(c->packetizer, direction, suite, &keys, c->strict, err);
 	OPENSSL_cleanse(key, sizeof(key));
@@ -286,7 +289,8 @@ void haw_connection_accept_host_key(struct haw_connection *c, bool accept, const
 		return;
 	}
 	if (!why_not) {
-		haw_error_set(&err, HAW_EHOSTKEY, HAW_FAULT_LOCAL, 0, "the server's host key was not accepted");
+		haw_error_set(&err, HAW_EHOSTKEY, HAW_FAULT_LOCAL, 0,
+			      "the server's host key was not accepted");
 		why_not = &err;
 	}
 	haw_connection_fail(c, HAW_DISCONNECT_HOST_KEY_NOT_VERIFIABLE, why_not);
@@ -306,7 +310,8 @@ void haw_connection_host_signature(struct haw_connection *c, haw_span signature)
 		return;
 	}
 	haw_message_reset(&c->scratch);
-	result = haw_kex_reply(c->exchange.kex, haw_message_all(&c->exchange.host_key), signature, &c->scratch, &err);
+	result = haw_kex_reply(c->exchange.kex, haw_message_all(&c->exchange.host_key), signature,
+			       &c->scratch, &err);
 	if (result == 0)
 		result = haw_connection_send_now(c, &err);
 	if (result == 0)

@@ -71,7 +71,8 @@ int haw_generic_ext_info(struct haw_connection *c, haw_message *m, haw_error *er
 		if (!haw_span_is(name, "server-sig-algs") || c->options.server)
 			continue;
 		if (value.len >= sizeof(c->server_sig_algs))
-			return haw_protocol_error(err, "the server's list of signature algorithms is too long");
+			return haw_protocol_error(err,
+						  "the server's list of signature algorithms is too long");
 		memcpy(c->server_sig_algs, value.ptr, value.len);
 		c->server_sig_algs[value.len] = '\0';
 	}

@@ -8,8 +8,8 @@
 
 static char keepalive_tag; /* its address marks our own requests among the awaited replies */
 
-int haw_connection_global_request(struct haw_connection *c, const char *type, bool want_reply, haw_span payload,
-				  void *tag, haw_error *err)
+int haw_connection_global_request(struct haw_connection *c, const char *type, bool want_reply,
+				  haw_span payload, void *tag, haw_error *err)
 {
 	haw_message *m;
 
@@ -28,8 +28,8 @@ int haw_connection_global_request(struct haw_connection *c, const char *type, bo
 
 int haw_global_keepalive(struct haw_connection *c, haw_error *err)
 {
-	return haw_connection_global_request(c, "keepalive@openssh.com", true, (haw_span){NULL, 0}, &keepalive_tag,
-					     err);
+	return haw_connection_global_request(c, "keepalive@openssh.com", true, (haw_span){NULL, 0},
+					     &keepalive_tag, err);
 }
 
 int haw_global_request(struct haw_connection *c, haw_message *m, haw_error *err)

@@ -22,6 +22,7 @@ enum {
 	HAW_VERSION_PREAMBLE_MAX = 32768, /* lines that a server may send first, all together */
 	HAW_EVENTS_MAX = 8,
 	HAW_HELD_MAX = 1024 * 1024,	 /* bytes of messages that wait for our NEWKEYS */
+	HAW_SERVER_FAILURES_MAX = 20,	 /* attempts to log in (RFC 4252 §4) */
 	HAW_NAME_MAX = 64,		 /* longest algorithm name (RFC 4251 §6) */
 	HAW_LIST_MAX = 4096		 /* bytes of one of our name-lists */
 };
@@ -85,6 +86,7 @@ struct haw_login {
 	/* Server: the request that waits for an answer. */
 	struct haw_auth_request asked;
 	haw_message asked_bytes;
+	haw_message partial;	/* user and service of a partial success, which they hold for alone */
 	bool waiting_answer, prompted;
 	unsigned failures;
 };
@@ -119,7 +121,7 @@ struct haw_connection {
 	uint64_t rekey_at;
 	char server_sig_algs[HAW_LIST_MAX];
 
-	haw_message held;		/* messages that wait for our NEWKEYS (RFC 4253 §7.1), a string each */
+	haw_message held; /* messages that wait for our NEWKEYS (RFC 4253 §7.1), a string each */
 	haw_message scratch;		/* one message being written */
 
 	struct haw_login login;
@@ -148,6 +150,8 @@ int haw_connection_dispatch(struct haw_connection *c, haw_span payload, haw_erro
 
 /* connection.c */
 struct haw_event *haw_connection_event(struct haw_connection *c, enum haw_event_kind kind);
+/* Room for an event that can wait: what a message causes is never crowded out. */
+bool haw_connection_has_room(const struct haw_connection *c);
 void haw_connection_log(struct haw_connection *c, int level, const char *format, ...) HAW_PRINTF(3, 4);
 /* Begin a message in the scratch writer; send it, or queue it behind our NEWKEYS. */
 haw_message *haw_connection_begin(struct haw_connection *c, uint8_t number);
@@ -192,6 +196,7 @@ int haw_login_failure(struct haw_connection *c, haw_message *m, haw_error *err);
 int haw_login_success(struct haw_connection *c, haw_message *m, haw_error *err);
 int haw_login_banner(struct haw_connection *c, haw_message *m, haw_error *err);
 int haw_login_too_early(struct haw_connection *c, haw_message *m, haw_error *err);
+int haw_login_late_request(struct haw_connection *c, haw_message *m, haw_error *err);
 int haw_login_responses(struct haw_connection *c, haw_message *m, haw_error *err);
 int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err);
 void haw_login_clear(struct haw_login *login);

@@ -15,11 +15,12 @@ void haw_login_clear(struct haw_login *login)
 	haw_message_free(&login->secret);
 	haw_message_free(&login->request);
 	haw_message_free(&login->asked_bytes);
+	haw_message_free(&login->partial);
 	memset(login, 0, sizeof(*login));
 }
 
-int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, const char *user, haw_span secret,
-			bool probe, haw_error *err)
+int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, const char *user,
+			haw_span secret, bool probe, haw_error *err)
 {
 	struct haw_login *login = &c->login;
 
@@ -33,7 +34,8 @@ int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, c
 	haw_put_bytes(&login->user, user, strlen(user));
 	haw_put_bytes(&login->secret, secret.ptr, secret.len);
 	if (!haw_message_ok(&login->user) || !haw_message_ok(&login->secret))
-		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the user name or secret is too long");
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+				     "the user name or secret is too long");
 	login->method = method;
 	login->probe = probe;
 	login->wanted = true;
@@ -99,7 +101,8 @@ static int ask_signature(struct haw_connection *c, haw_error *err)
 	haw_put_string(&login->request, session.ptr, session.len);
 	write_request(c, &login->request);
 	if (!haw_message_ok(&login->request))
-		return haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0, "the authentication request is too long");
+		return haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
+				     "the authentication request is too long");
 	login->signing = true;
 	event = haw_connection_event(c, HAW_EVENT_AUTH_SIGN);
 	event->data = haw_message_all(&login->request);
@@ -111,6 +114,7 @@ static int ask_signature(struct haw_connection *c, haw_error *err)
 static int send_attempt(struct haw_connection *c, haw_error *err)
 {
 	struct haw_login *login = &c->login;
+	int result;
 
 	login->wanted = false;
 	login->sent = true;
@@ -119,14 +123,15 @@ static int send_attempt(struct haw_connection *c, haw_error *err)
 		.algorithm = login->algorithm,
 	};
 	if (login->method == HAW_AUTH_PUBLICKEY) {
-		int result = choose_algorithm(c, err);
-
+		result = choose_algorithm(c, err);
 		if (result < 0 || !login->probe)
 			return result < 0 ? result : ask_signature(c, err);
 	}
 	haw_message_reset(&c->scratch);
 	write_request(c, &c->scratch);
-	return haw_connection_send(c, err);
+	result = haw_connection_send(c, err);
+	haw_message_reset(&c->scratch); /* it may hold the password */
+	return result;
 }
 
 /* RSA waits for EXT_INFO, which stands in front of the answer to the service request. */
@@ -235,7 +240,8 @@ int haw_login_failure(struct haw_connection *c, haw_message *m, haw_error *err)
 	    haw_connection_end_of_message(m, "USERAUTH_FAILURE", err) < 0)
 		return HAW_EPROTOCOL;
 	if (++c->login.failures > AUTH_FAILURES_MAX)
-		return haw_protocol_error(err, "the server refused %d authentication attempts", AUTH_FAILURES_MAX);
+		return haw_protocol_error(err, "the server refused %d authentication attempts",
+					  AUTH_FAILURES_MAX);
 	haw_escape(c->login.methods, sizeof(c->login.methods), methods.ptr, methods.len);
 	/* A channel open that went ahead was not taken. */
 	haw_mux_forget_early(c);
@@ -292,12 +298,14 @@ int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err)
 		event->data.len--;
 		return 0;
 	case HAW_AUTH_STEP_CHANGE:
-		haw_connection_log(c, 0, "the server wants the password changed, which is not supported here");
+		haw_connection_log(c, 0,
+				   "the server wants the password changed, which is not supported here");
 		strcpy(login->methods, "");
 		end_attempt(c, false, false);
 		return 0;
 	default:
-		return haw_protocol_error(err, "the server sent message %u, which the method \"%s\" does not expect",
-					  number, haw_auth_method_at(login->method)->name);
+		return haw_protocol_error(
+			err, "the server sent message %u, which the method \"%s\" does not expect", number,
+			haw_auth_method_at(login->method)->name);
 	}
 }

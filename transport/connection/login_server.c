@@ -17,7 +17,8 @@ int haw_login_service_request(struct haw_connection *c, haw_message *m, haw_erro
 	if (haw_connection_end_of_message(m, "SERVICE_REQUEST", err) < 0)
 		return HAW_EPROTOCOL;
 	if (!haw_span_is(name, "ssh-userauth")) {
-		haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0, "the client asked for a service that is not there");
+		haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
+			      "the client asked for a service that is not there");
 		return HAW_EPROTOCOL;
 	}
 	c->login.requested = c->login.accepted = true;
@@ -32,10 +33,22 @@ int haw_login_too_early(struct haw_connection *c, haw_message *m, haw_error *err
 	return haw_generic_answer_unimplemented(c, m, err);
 }
 
+/* RFC 4252 §5.1: requests after success are silently ignored. */
+int haw_login_late_request(struct haw_connection *c, haw_message *m, haw_error *err)
+{
+	return c->options.server ? 0 : haw_login_request(c, m, err);
+}
+
 static int send_failure(struct haw_connection *c, const char *methods, bool partial, haw_error *err)
 {
-	haw_message *m = haw_connection_begin(c, HAW_MSG_USERAUTH_FAILURE);
+	haw_message *m;
 
+	/* RFC 4252 §4: the number of attempts is limited. Asking which methods there are is none. */
+	if (!partial && !haw_span_is(c->login.asked.method, "none") &&
+	    ++c->login.failures >= HAW_SERVER_FAILURES_MAX)
+		return haw_error_set(err, HAW_EAUTH, HAW_FAULT_PEER, 0,
+				     "the client failed to log in %d times", HAW_SERVER_FAILURES_MAX);
+	m = haw_connection_begin(c, HAW_MSG_USERAUTH_FAILURE);
 	haw_put_name_list(m, methods);
 	haw_put_bool(m, partial);
 	return haw_connection_send(c, err);
@@ -61,6 +74,27 @@ static int verify_signature(struct haw_connection *c, struct haw_auth_request *r
 				       : HAW_EPROTOCOL;
 	haw_message_free(&data);
 	return result;
+}
+
+static void note_partial(struct haw_login *login)
+{
+	haw_message_free(&login->partial);
+	haw_message_write(&login->partial, 0);
+	haw_put_string(&login->partial, login->asked.user.ptr, login->asked.user.len);
+	haw_put_string(&login->partial, login->asked.service.ptr, login->asked.service.len);
+}
+
+/* RFC 4252 §5: what was proven for one user and service counts for no other. */
+static bool is_other_user(const struct haw_login *login)
+{
+	haw_span proven = haw_message_all(&login->partial);
+	haw_message m;
+
+	if (proven.len == 0)
+		return false;
+	haw_message_read(&m, proven.ptr, proven.len);
+	return !haw_span_equal(haw_get_string(&m), login->asked.user) ||
+	       !haw_span_equal(haw_get_string(&m), login->asked.service);
 }
 
 /* The bytes of the request outlive its packet, since the answer may take its time. */
@@ -101,6 +135,8 @@ int haw_login_request(struct haw_connection *c, haw_message *m, haw_error *err)
 		method->parse(&copy, request);
 	if (method && haw_connection_end_of_message(&copy, "USERAUTH_REQUEST", err) < 0)
 		return HAW_EPROTOCOL;
+	if (is_other_user(&c->login))
+		return haw_protocol_error(err, "the client changed the user in the middle of its login");
 	/* An unknown method or service is a failure that the owner words (its methods). */
 	if (request->has_signature && verify_signature(c, request) < 0)
 		memset(&request->key_blob, 0, sizeof(request->key_blob));
@@ -155,8 +191,9 @@ void haw_connection_auth_answer(struct haw_connection *c, enum haw_auth_answer v
 				haw_span info)
 {
 	const struct haw_auth_request *request = &c->login.asked;
-	bool proven = !haw_span_is(request->method, "publickey") ||
-		      (request->has_signature && request->key_blob.len > 0);
+	bool proven = haw_auth_method_find(request->method) &&
+		      (!haw_span_is(request->method, "publickey") ||
+		       (request->has_signature && request->key_blob.len > 0));
 	haw_error err;
 
 	if (!c->login.waiting_answer || c->closed)
@@ -167,17 +204,25 @@ void haw_connection_auth_answer(struct haw_connection *c, enum haw_auth_answer v
 	if ((verdict == HAW_AUTH_ACCEPT || verdict == HAW_AUTH_PARTIAL) &&
 	    (!proven || request->change || !haw_span_is(request->service, "ssh-connection")))
 		verdict = HAW_AUTH_REJECT;
+	if (verdict == HAW_AUTH_PARTIAL)
+		note_partial(&c->login);
 	if (answer(c, verdict, methods ? methods : "publickey", info, &err) < 0)
 		haw_connection_fail(c, HAW_DISCONNECT_BY_APPLICATION, &err);
-	if (verdict != HAW_AUTH_ASK) /* then the request is still to be decided */
-		haw_message_reset(&c->login.asked_bytes);
+	if (verdict == HAW_AUTH_ASK) /* then the request is still to be decided */
+		return;
+	haw_message_reset(&c->login.asked_bytes);
+	memset(&c->login.asked, 0, sizeof(c->login.asked));
 }
 
 void haw_connection_banner(struct haw_connection *c, const char *text)
 {
-	haw_message *m = haw_connection_begin(c, HAW_MSG_USERAUTH_BANNER);
+	haw_message *m;
 	haw_error err;
 
+	/* RFC 4252 §5.4: only before success. */
+	if (c->closed || c->login.authenticated)
+		return;
+	m = haw_connection_begin(c, HAW_MSG_USERAUTH_BANNER);
 	haw_put_text(m, text);
 	haw_put_text(m, "");
 	if (haw_connection_send(c, &err) < 0)

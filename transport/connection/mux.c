@@ -128,7 +128,8 @@ static int advance_channel(struct haw_connection *c, struct haw_chan *chan, haw_
 		if (haw_connection_send(c, err) < 0)
 			return HAW_ELIMIT;
 	}
-	if (haw_chan_fell_below_mark(chan) && !chan->freed)
+	/* Where there is no room for the event, the mark stays armed and the next turn reports it. */
+	if (!chan->freed && haw_connection_has_room(c) && haw_chan_fell_below_mark(chan))
 		haw_connection_event(c, HAW_EVENT_CHANNEL_WINDOW)->chan = chan;
 	/* Behind the last data; bulk that an engine has not sealed yet precedes it in sequence. */
 	if (chan->state != HAW_CHAN_OPEN || chan->queued > 0 || chan->close_out)

@@ -10,7 +10,8 @@
 /* ---- Ours ---- */
 
 struct haw_chan *haw_connection_channel_open(struct haw_connection *c, const char *type, haw_span specific,
-					     uint32_t window, uint32_t max_packet, void *owner, haw_error *err)
+					     uint32_t window, uint32_t max_packet, void *owner,
+					     haw_error *err)
 {
 	struct haw_chan *chan;
 	haw_message *m;
@@ -60,8 +61,11 @@ void haw_mux_forget_early(struct haw_connection *c)
 	for (uint32_t i = 0; i < c->channels.slot_count; i++) {
 		struct haw_chan *chan = c->channels.slots[i];
 
-		if (chan && chan->state == HAW_CHAN_OPENING && chan->early)
-			chan->state = HAW_CHAN_WAITING;
+		if (!chan || chan->state != HAW_CHAN_OPENING || !chan->early)
+			continue;
+		chan->state = HAW_CHAN_WAITING;
+		if (chan->freed)
+			haw_chan_free(chan);
 	}
 }
 
@@ -75,7 +79,8 @@ int haw_mux_confirmation(struct haw_connection *c, haw_message *m, haw_error *er
 	if (!haw_message_ok(m))
 		return haw_connection_end_of_message(m, "CHANNEL_OPEN_CONFIRMATION", err);
 	if (!chan || chan->state != HAW_CHAN_OPENING)
-		return haw_protocol_error(err, "the peer confirmed channel %u, which was not being opened", id);
+		return haw_protocol_error(err, "the peer confirmed channel %u, which was not being opened",
+					  id);
 	if (max_packet == 0)
 		return haw_protocol_error(err, "the peer takes no data at all: its maximum packet is 0");
 	chan->remote_id = remote_id;
@@ -83,6 +88,11 @@ int haw_mux_confirmation(struct haw_connection *c, haw_message *m, haw_error *er
 	chan->remote_max_packet = max_packet;
 	chan->state = HAW_CHAN_OPEN;
 	haw_message_free(&chan->open_message);
+	if (chan->freed) { /* its owner has gone meanwhile: what it asked for is not begun */
+		haw_chan_drop_held(chan);
+		chan->close_wanted = true;
+		return 0;
+	}
 	for (struct haw_held *held = chan->held_first; held; held = held->next) {
 		haw_put_u32(haw_connection_begin(c, HAW_MSG_CHANNEL_REQUEST), remote_id);
 		haw_put_bytes(&c->scratch, held->bytes, held->len);
@@ -91,10 +101,6 @@ int haw_mux_confirmation(struct haw_connection *c, haw_message *m, haw_error *er
 	}
 	haw_chan_drop_held(chan);
 	haw_chan_update_ready(chan);
-	if (chan->freed) { /* its owner has gone meanwhile */
-		chan->close_wanted = true;
-		return 0;
-	}
 	event = haw_connection_event(c, HAW_EVENT_CHANNEL_READY);
 	event->chan = chan;
 	event->data = haw_message_remainder(m);
@@ -126,7 +132,8 @@ int haw_mux_refused(struct haw_connection *c, haw_message *m, haw_error *err)
 
 /* ---- The peer's ---- */
 
-static int refuse(struct haw_connection *c, uint32_t remote_id, uint32_t reason, const char *text, haw_error *err)
+static int refuse(struct haw_connection *c, uint32_t remote_id, uint32_t reason, const char *text,
+		  haw_error *err)
 {
 	haw_message *m = haw_connection_begin(c, HAW_MSG_CHANNEL_OPEN_FAILURE);
 
@@ -235,7 +242,8 @@ int haw_mux_request(struct haw_connection *c, haw_message *m, haw_error *err)
 	if (!haw_message_ok(m))
 		return haw_connection_end_of_message(m, "CHANNEL_REQUEST", err);
 	if (!chan || chan->state != HAW_CHAN_OPEN || chan->close_in)
-		return haw_protocol_error(err, "the peer sent a request for channel %u, which is not open", id);
+		return haw_protocol_error(err, "the peer sent a request for channel %u, which is not open",
+					  id);
 	if (chan->freed) {
 		if (want_reply && !chan->close_out)
 			haw_connection_channel_reply(c, chan, false);
@@ -272,7 +280,8 @@ int haw_mux_reply(struct haw_connection *c, haw_message *m, haw_error *err)
 	if (haw_connection_end_of_message(m, "reply to a channel request", err) < 0)
 		return HAW_EPROTOCOL;
 	if (!chan || chan->state != HAW_CHAN_OPEN || !haw_replies_pop(&chan->replies, &tag))
-		return haw_protocol_error(err, "the peer answered a request on channel %u that was not made", id);
+		return haw_protocol_error(err, "the peer answered a request on channel %u that was not made",
+					  id);
 	if (chan->freed)
 		return 0;
 	event = haw_connection_event(c, HAW_EVENT_CHANNEL_REPLY);

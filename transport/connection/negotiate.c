@@ -22,9 +22,12 @@ static const enum haw_algorithm_kind kind_of[HAW_LIST_COUNT] = {
 };
 
 static const char *directions[HAW_LIST_COUNT] = {
-	[HAW_LIST_CIPHER_C2S] = " (client to server)",	    [HAW_LIST_CIPHER_S2C] = " (server to client)",
-	[HAW_LIST_MAC_C2S] = " (client to server)",	    [HAW_LIST_MAC_S2C] = " (server to client)",
-	[HAW_LIST_COMPRESSION_C2S] = " (client to server)", [HAW_LIST_COMPRESSION_S2C] = " (server to client)",
+	[HAW_LIST_CIPHER_C2S] = " (client to server)",
+	[HAW_LIST_CIPHER_S2C] = " (server to client)",
+	[HAW_LIST_MAC_C2S] = " (client to server)",
+	[HAW_LIST_MAC_S2C] = " (server to client)",
+	[HAW_LIST_COMPRESSION_C2S] = " (client to server)",
+	[HAW_LIST_COMPRESSION_S2C] = " (server to client)",
 };
 
 /* The server role offers the algorithms of the keys that it holds. */
@@ -33,8 +36,8 @@ static bool can_prove(const struct haw_connection *c, haw_span algorithm)
 	for (size_t i = 0; i < c->options.identity_count; i++) {
 		const char *type = c->options.identities[i].key_type;
 
-		if (haw_span_is(algorithm, type) ||
-		    (strcmp(type, "ssh-rsa") == 0 && algorithm.len > 9 && memcmp(algorithm.ptr, "rsa-sha2-", 9) == 0))
+		if (haw_span_is(algorithm, type) || (strcmp(type, "ssh-rsa") == 0 && algorithm.len > 9 &&
+						     memcmp(algorithm.ptr, "rsa-sha2-", 9) == 0))
 			return true;
 	}
 	return false;
@@ -106,7 +109,8 @@ int haw_negotiate_write(struct haw_connection *c, haw_message *out, haw_error *e
 	haw_put_bool(out, c->options.guess && c->exchanges == 0 && !c->options.server);
 	haw_put_u32(out, 0);
 	if (!haw_message_ok(out))
-		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the lists of algorithms are too long");
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+				     "the lists of algorithms are too long");
 	return 0;
 }
 
@@ -136,11 +140,12 @@ static int choose(struct haw_connection *c, int at, haw_span peer, char *name, h
 	name[0] = '\0';
 	return haw_error_set(err, HAW_ENEGOTIATION, HAW_FAULT_PEER, 0,
 			     "no %s%s in common: we offer %.200s, the peer offers %s",
-			     haw_algorithm_noun(kind_of[at]), directions[at] ? directions[at] : "", c->lists[at],
-			     haw_escape(shown, sizeof(shown), peer.ptr, peer.len));
+			     haw_algorithm_noun(kind_of[at]), directions[at] ? directions[at] : "",
+			     c->lists[at], haw_escape(shown, sizeof(shown), peer.ptr, peer.len));
 }
 
-static int choose_suites(struct haw_connection *c, struct haw_chosen *chosen, const haw_span *lists, haw_error *err)
+static int choose_suites(struct haw_connection *c, struct haw_chosen *chosen, const haw_span *lists,
+			 haw_error *err)
 {
 	for (int d = 0; d < 2; d++) {
 		const char *cipher = chosen->names[HAW_LIST_CIPHER_C2S + d];
@@ -216,8 +221,8 @@ int haw_negotiate_choose(struct haw_connection *c, haw_message *peer, haw_error 
 	}
 	chosen->method = haw_kex_method_find(chosen->names[HAW_LIST_KEX]);
 	if (!chosen->method)
-		return haw_error_set(err, HAW_ENEGOTIATION, HAW_FAULT_LOCAL, 0, "no key exchange %s is built in",
-				     chosen->names[HAW_LIST_KEX]);
+		return haw_error_set(err, HAW_ENEGOTIATION, HAW_FAULT_LOCAL, 0,
+				     "no key exchange %s is built in", chosen->names[HAW_LIST_KEX]);
 	/* Whoever guessed: a wrong guess is ignored and the right packet is sent again. */
 	x->skip_packet = follows && !guesses_agree(c, lists);
 	x->guess_sent = x->guess_sent && guesses_agree(c, lists);

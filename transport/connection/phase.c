@@ -61,8 +61,7 @@ static const haw_handler table[HAW_PHASE_COUNT][256] = {
 		[HAW_MSG_DEBUG] = haw_generic_debug,
 		[HAW_MSG_EXT_INFO] = haw_generic_ext_info,
 		[HAW_MSG_KEXINIT] = haw_exchange_handle_init,
-		/* RFC 4252 §5.1: requests after success are silently ignored. */
-		[HAW_MSG_USERAUTH_REQUEST] = haw_generic_ignore,
+		[HAW_MSG_USERAUTH_REQUEST] = haw_login_late_request,
 		[HAW_MSG_GLOBAL_REQUEST] = haw_global_request,
 		[HAW_MSG_REQUEST_SUCCESS] = haw_global_reply,
 		[HAW_MSG_REQUEST_FAILURE] = haw_global_reply,
@@ -130,7 +129,8 @@ int haw_connection_dispatch(struct haw_connection *c, haw_span payload, haw_erro
 	if (!handler && !is_known(number) && !(phase == HAW_PHASE_KEX && c->strict))
 		return haw_generic_answer_unimplemented(c, &m, err);
 	if (!handler)
-		return haw_protocol_error(err, "the peer sent message %u, which has no place in the phase \"%s\"",
+		return haw_protocol_error(err,
+					  "the peer sent message %u, which has no place in the phase \"%s\"",
 					  number, phase_names[phase]);
 	return handler(c, &m, err);
 }

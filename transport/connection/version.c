@@ -47,7 +47,8 @@ static int too_long(const uint8_t *data, size_t len, haw_error *err)
 	char shown[100];
 
 	haw_escape(shown, sizeof(shown), data, len < 60 ? len : 60);
-	return haw_protocol_error(err, "this is no SSH peer: no version line within bounds; it begins \"%s\"", shown);
+	return haw_protocol_error(err, "this is no SSH peer: no version line within bounds; it begins \"%s\"",
+				  shown);
 }
 
 /* Take lines off the received bytes until the version line was found. */

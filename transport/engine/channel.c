@@ -48,8 +48,11 @@ static void unlink_channel(struct haw_channel *channel)
 
 static void destroy(struct haw_channel *channel)
 {
-	const haw_error gone = {.code = HAW_ECANCELED, .fault = HAW_FAULT_LOCAL, .message = "the channel was freed"};
+	const haw_error gone = {
+		.code = HAW_ECANCELED, .fault = HAW_FAULT_LOCAL, .message = "the channel was freed"};
 
+	/* The operations that end here may call for the channel's end once more. */
+	channel->in_callback++;
 	unlink_channel(channel);
 	if (channel->chan) {
 		channel->chan->close_wanted = true;
@@ -65,13 +68,12 @@ static void destroy(struct haw_channel *channel)
 
 void haw_channel_enter(struct haw_channel *channel)
 {
-	channel->in_callback = true;
+	channel->in_callback++;
 }
 
 bool haw_channel_leave(struct haw_channel *channel)
 {
-	channel->in_callback = false;
-	if (!channel->free_wanted)
+	if (--channel->in_callback > 0 || !channel->free_wanted)
 		return true;
 	destroy(channel);
 	return false;
@@ -105,8 +107,8 @@ bool haw_channel_is_open(const haw_channel *channel)
 
 /* ---- Opening ---- */
 
-haw_op *haw_channel_open_start(struct haw_transport *t, const haw_channel_options *options, haw_channel **result,
-			       haw_op_fn done, void *user, haw_error *err)
+haw_op *haw_channel_open_start(struct haw_transport *t, const haw_channel_options *options,
+			       haw_channel **result, haw_op_fn done, void *user, haw_error *err)
 {
 	haw_channel_options o = {0};
 	struct haw_transport_op *op;
@@ -152,7 +154,8 @@ static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
 int haw_channel_open(struct haw_transport *t, const haw_channel_options *options, haw_channel **channel,
 		     int timeout_ms, haw_error *err)
 {
-	int result = wait_and_free(haw_channel_open_start(t, options, channel, NULL, NULL, err), timeout_ms, err);
+	int result =
+		wait_and_free(haw_channel_open_start(t, options, channel, NULL, NULL, err), timeout_ms, err);
 
 	if (result < 0 && *channel) {
 		haw_channel_free(*channel);
@@ -176,18 +179,19 @@ haw_op *haw_channel_request_start(haw_channel *channel, const char *type, bool w
 	op = haw_transport_op_new(t, &channel->replies, done, user, err);
 	if (!op)
 		return NULL;
-	if (haw_connection_channel_request(t->connection, channel->chan, type, want_reply, payload, op, err) < 0) {
+	if (haw_connection_channel_request(t->connection, channel->chan, type, want_reply, payload,
+					   haw_transport_op_tag(op), err) < 0) {
 		haw_op_free(&op->op);
 		return NULL;
 	}
 	haw_transport_touch(t);
 	if (!want_reply)
-		haw_transport_op_end_one(op, 0, NULL);
+		haw_transport_op_end_later(op, 0, NULL);
 	return &op->op;
 }
 
-static haw_op *text_request(haw_channel *channel, const char *type, const char *text, haw_op_fn done, void *user,
-			    haw_error *err)
+static haw_op *text_request(haw_channel *channel, const char *type, const char *text, haw_op_fn done,
+			    void *user, haw_error *err)
 {
 	haw_message payload;
 	haw_op *op;
@@ -199,7 +203,8 @@ static haw_op *text_request(haw_channel *channel, const char *type, const char *
 	return op;
 }
 
-haw_op *haw_channel_exec_start(haw_channel *channel, const char *command, haw_op_fn done, void *user, haw_error *err)
+haw_op *haw_channel_exec_start(haw_channel *channel, const char *command, haw_op_fn done, void *user,
+			       haw_error *err)
 {
 	return text_request(channel, "exec", command, done, user, err);
 }
@@ -300,8 +305,8 @@ static void peer_request(struct haw_channel *channel, const struct haw_event *ev
 	struct haw_transport *t = channel->transport;
 
 	if (!understood && channel->callbacks.request)
-		understood = channel->callbacks.request(channel->callbacks.user, channel, event->name, event->flag,
-							event->data);
+		understood = channel->callbacks.request(channel->callbacks.user, channel, event->name,
+							event->flag, event->data);
 	if (event->flag && channel->chan)
 		haw_connection_channel_reply(t->connection, channel->chan, understood);
 }
@@ -311,7 +316,7 @@ static void reply(struct haw_channel *channel, const struct haw_event *event)
 	struct haw_transport_op *op = channel->replies;
 	haw_error err;
 
-	while (op && op != event->tag)
+	while (op && haw_transport_op_tag(op) != event->tag)
 		op = op->next;
 	if (!op)
 		return;
@@ -327,10 +332,10 @@ static void refused(struct haw_channel *channel, const struct haw_event *event)
 {
 	haw_error err;
 
-	haw_error_set(&err, HAW_EREFUSED, HAW_FAULT_PEER, 0, "the server refused to open a channel: %s (reason %u)",
+	haw_error_set(&err, HAW_EREFUSED, HAW_FAULT_PEER, 0,
+		      "the server refused to open a channel: %s (reason %u)",
 		      event->text[0] ? event->text : "no text", (unsigned)event->number);
 	err.reason = (uint32_t)event->number;
-	haw_transport_op_end_all(&channel->opens, HAW_EREFUSED, &err);
 	haw_channel_end(channel, &err);
 }
 

@@ -155,15 +155,16 @@ ptrdiff_t haw_channel_send(haw_channel *channel, const void *data, size_t len, h
 	return (ptrdiff_t)len;
 }
 
-int haw_channel_send_ref(haw_channel *channel, haw_span head, haw_span body, void (*release)(void *user), void *user,
-			 haw_error *err)
+int haw_channel_send_ref(haw_channel *channel, haw_span head, haw_span body, void (*release)(void *user),
+			 void *user, haw_error *err)
 {
 	int result = check_sendable(channel, err);
 
 	if (result < 0)
 		return result;
 	if (head.len > HEAD_MAX)
-		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the head is longer than %d bytes", HEAD_MAX);
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the head is longer than %d bytes",
+				     HEAD_MAX);
 	result = haw_chan_send_ref(channel->chan, head, body, release, user, err);
 	haw_transport_touch(channel->transport);
 	return result;
@@ -221,8 +222,8 @@ int haw_channel_send_wait(haw_channel *channel, const void *data, size_t len, in
 	return 0;
 }
 
-ptrdiff_t haw_channel_recv_wait(haw_channel *channel, enum haw_channel_stream stream, void *buffer, size_t len,
-				int timeout_ms, haw_error *err)
+ptrdiff_t haw_channel_recv_wait(haw_channel *channel, enum haw_channel_stream stream, void *buffer,
+				size_t len, int timeout_ms, haw_error *err)
 {
 	uint64_t end = end_of(channel, timeout_ms);
 

@@ -42,9 +42,9 @@ static void keys_in_force(struct haw_transport *t)
 
 	haw_connection_get_names(t->connection, &names);
 	haw_transport_get_info(t, &info);
-	snprintf(line, sizeof(line), "key exchange %u: %s, host key %s, %s by %s out, %s by %s in%s", names.exchanges,
-		 names.kex, names.host_key, info.suite_out, info.backend_out, info.suite_in, info.backend_in,
-		 names.strict ? ", strict" : "");
+	snprintf(line, sizeof(line), "key exchange %u: %s, host key %s, %s by %s out, %s by %s in%s",
+		 names.exchanges, names.kex, names.host_key, info.suite_out, info.backend_out, info.suite_in,
+		 info.backend_in, names.strict ? ", strict" : "");
 	haw_transport_log(t, names.exchanges == 1 ? 1 : 2, line);
 	haw_transport_op_end_all(&t->handshakes, 0, NULL);
 	if (names.exchanges > 1)
@@ -57,7 +57,7 @@ static void global_reply(struct haw_transport *t, const struct haw_event *event)
 	haw_error err;
 
 	/* One whose operation was cancelled is not on the list any more. */
-	while (op && op != event->tag)
+	while (op && haw_transport_op_tag(op) != event->tag)
 		op = op->next;
 	if (!op)
 		return;
@@ -135,8 +135,8 @@ void haw_transport_handle(struct haw_transport *t, const struct haw_event *event
 		break;
 	case HAW_EVENT_CHANNEL_OPEN:
 		/* A client that asked for no forwarding is offered none (RFC 4254 §5.1). */
-		haw_connection_channel_refuse(t->connection, event->chan, HAW_OPEN_ADMINISTRATIVELY_PROHIBITED,
-					      "not requested");
+		haw_connection_channel_refuse(t->connection, event->chan,
+					      HAW_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
 		break;
 	case HAW_EVENT_GLOBAL_REQUEST:
 		if (event->flag)
@@ -157,19 +157,20 @@ void haw_transport_handle(struct haw_transport *t, const struct haw_event *event
 
 /* ---- Global requests ---- */
 
-haw_op *haw_transport_global_request_start(haw_transport *t, const char *type, bool want_reply, haw_span payload,
-					   haw_op_fn done, void *user, haw_error *err)
+haw_op *haw_transport_global_request_start(haw_transport *t, const char *type, bool want_reply,
+					   haw_span payload, haw_op_fn done, void *user, haw_error *err)
 {
 	struct haw_transport_op *op = haw_transport_op_new(t, &t->requests, done, user, err);
 
 	if (!op)
 		return NULL;
-	if (haw_connection_global_request(t->connection, type, want_reply, payload, op, err) < 0) {
+	if (haw_connection_global_request(t->connection, type, want_reply, payload,
+					  haw_transport_op_tag(op), err) < 0) {
 		haw_op_free(&op->op);
 		return NULL;
 	}
 	haw_transport_touch(t);
 	if (!want_reply)
-		haw_transport_op_end_one(op, 0, NULL);
+		haw_transport_op_end_later(op, 0, NULL);
 	return &op->op;
 }

@@ -21,21 +21,24 @@ haw_op *haw_transport_handshake_start(haw_transport *t, haw_op_fn done, void *us
 		return NULL;
 	haw_connection_get_names(t->connection, &names);
 	if (haw_transport_error(t, &failed) < 0)
-		haw_transport_op_end_one(op, failed.code, &failed);
+		haw_transport_op_end_later(op, failed.code, &failed);
 	else if (names.exchanges > 0)
-		haw_transport_op_end_one(op, 0, NULL);
+		haw_transport_op_end_later(op, 0, NULL);
 	return &op->op;
 }
 
 haw_op *haw_transport_rekey_start(haw_transport *t, haw_op_fn done, void *user, haw_error *err)
 {
 	struct haw_transport_op *op = haw_transport_op_new(t, &t->rekeys, done, user, err);
+	haw_error failed;
 
-	if (op) {
-		haw_connection_rekey(t->connection);
-		haw_transport_touch(t);
-	}
-	return op ? &op->op : NULL;
+	if (!op)
+		return NULL;
+	if (haw_transport_error(t, &failed) < 0)
+		haw_transport_op_end_later(op, failed.code, &failed);
+	haw_connection_rekey(t->connection);
+	haw_transport_touch(t);
+	return &op->op;
 }
 
 static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
@@ -77,8 +80,8 @@ static void ask_host_key(struct haw_transport *t, const struct haw_event *event)
 	char text[400];
 
 	if (t->options.ask) {
-		snprintf(text, sizeof(text), "The server presents the host key %s %s.", haw_key_type_short(t->host_key),
-			 haw_key_fingerprint(t->host_key));
+		snprintf(text, sizeof(text), "The server presents the host key %s %s.",
+			 haw_key_type_short(t->host_key), haw_key_fingerprint(t->host_key));
 		q = haw_question_new(t->loop->io, HAW_ASK_HOST_KEY, text, host_key_answered, t);
 	}
 	if (!q) {
@@ -123,7 +126,7 @@ static haw_op *start(haw_transport *t, enum haw_auth_method method, const char *
 	if (!op)
 		return NULL;
 	if (haw_transport_error(t, &failed) < 0)
-		haw_transport_op_end_one(op, failed.code, &failed);
+		haw_transport_op_end_later(op, failed.code, &failed);
 	haw_transport_touch(t);
 	return &op->op;
 }
@@ -142,8 +145,8 @@ haw_op *haw_transport_auth_password_start(haw_transport *t, const char *user_nam
 	return start(t, HAW_AUTH_PASSWORD, user_name, secret, false, done, user, err);
 }
 
-haw_op *haw_transport_auth_publickey_start(haw_transport *t, const char *user_name, const haw_key *key, bool probe,
-					   haw_op_fn done, void *user, haw_error *err)
+haw_op *haw_transport_auth_publickey_start(haw_transport *t, const char *user_name, const haw_key *key,
+					   bool probe, haw_op_fn done, void *user, haw_error *err)
 {
 	haw_op *op = start(t, HAW_AUTH_PUBLICKEY, user_name, haw_key_blob(key), probe, done, user, err);
 
@@ -154,8 +157,8 @@ haw_op *haw_transport_auth_publickey_start(haw_transport *t, const char *user_na
 	return op;
 }
 
-haw_op *haw_transport_auth_interactive_start(haw_transport *t, const char *user_name, haw_op_fn done, void *user,
-					     haw_error *err)
+haw_op *haw_transport_auth_interactive_start(haw_transport *t, const char *user_name, haw_op_fn done,
+					     void *user, haw_error *err)
 {
 	return start(t, HAW_AUTH_INTERACTIVE, user_name, (haw_span){NULL, 0}, false, done, user, err);
 }
@@ -168,8 +171,8 @@ int haw_transport_auth_none(haw_transport *t, const char *user_name, int timeout
 int haw_transport_auth_password(haw_transport *t, const char *user_name, const char *password, int timeout_ms,
 				haw_error *err)
 {
-	return wait_and_free(haw_transport_auth_password_start(t, user_name, password, NULL, NULL, err), timeout_ms,
-			     err);
+	return wait_and_free(haw_transport_auth_password_start(t, user_name, password, NULL, NULL, err),
+			     timeout_ms, err);
 }
 
 int haw_transport_auth_publickey(haw_transport *t, const char *user_name, const haw_key *key, int timeout_ms,
@@ -181,7 +184,8 @@ int haw_transport_auth_publickey(haw_transport *t, const char *user_name, const 
 
 int haw_transport_auth_interactive(haw_transport *t, const char *user_name, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_transport_auth_interactive_start(t, user_name, NULL, NULL, err), timeout_ms, err);
+	return wait_and_free(haw_transport_auth_interactive_start(t, user_name, NULL, NULL, err), timeout_ms,
+			     err);
 }
 
 const char *haw_transport_auth_methods(const haw_transport *t, bool *partial)
@@ -236,7 +240,8 @@ static void ask_signature(struct haw_transport *t, const struct haw_event *event
 		return;
 	}
 	if (t->options.ask)
-		q = haw_question_new(t->loop->io, HAW_ASK_SIGN, "A signature is needed to log in.", sign_answered, t);
+		q = haw_question_new(t->loop->io, HAW_ASK_SIGN, "A signature is needed to log in.",
+				     sign_answered, t);
 	if (!q) {
 		haw_connection_auth_signature(t->connection, (haw_span){NULL, 0});
 		return;

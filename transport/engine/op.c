@@ -5,7 +5,8 @@
 
 #include "transport/engine/loop.h"
 
-void haw_op_init(struct haw_op *op, struct haw_loop *loop, const struct haw_op_ops *ops, haw_op_fn done, void *user)
+void haw_op_init(struct haw_op *op, struct haw_loop *loop, const struct haw_op_ops *ops, haw_op_fn done,
+		 void *user)
 {
 	op->loop = loop;
 	op->ops = ops;
@@ -72,12 +73,23 @@ int haw_op_wait(haw_op *op, int timeout_ms, haw_error *err)
 		if (result < 0)
 			return result;
 		if (timeout_ms == 0 && !op->finished)
-			return haw_error_set(err, HAW_ETIMEDOUT, HAW_FAULT_NONE, 0, "the operation is under way");
+			return haw_error_set(err, HAW_ETIMEDOUT, HAW_FAULT_NONE, 0,
+					     "the operation is under way");
 	}
 	return haw_op_result(op, err);
 }
 
-void haw_op_cancel(haw_op *op)
+void haw_op_finish_later(struct haw_op *op, int code, const haw_error *err)
+{
+	op->finished = true;
+	op->result = code;
+	if (err)
+		op->error = *err;
+	if (op->done || op->detached)
+		haw_loop_defer(op->loop, op);
+}
+
+static void cancel(struct haw_op *op)
 {
 	if (op->finished) {
 		haw_loop_forget(op->loop, op);
@@ -89,11 +101,19 @@ void haw_op_cancel(haw_op *op)
 	haw_error_set(&op->error, HAW_ECANCELED, HAW_FAULT_LOCAL, 0, "the operation was cancelled");
 }
 
+void haw_op_cancel(haw_op *op)
+{
+	cancel(op);
+	/* Nobody else will; inside its callback, what made the callback does. */
+	if (op->detached && !op->in_callback)
+		op->ops->free(op);
+}
+
 void haw_op_free(haw_op *op)
 {
 	if (!op)
 		return;
-	haw_op_cancel(op);
+	cancel(op);
 	if (op->in_callback)
 		op->free_wanted = true;
 	else

@@ -30,5 +30,8 @@ void haw_op_init(struct haw_op *op, struct haw_loop *loop, const struct haw_op_o
 /* The operation has ended with CODE; ERR (may be NULL) has the details. Inside a turn of the loop the
  * callback is made at once, otherwise in the next turn. OP may be gone when this returns. */
 void haw_op_finish(struct haw_op *op, int code, const haw_error *err);
+/* The same from within the call that starts OP, whose caller holds it still: the callback is made by
+ * the loop, later in this turn or in the next. */
+void haw_op_finish_later(struct haw_op *op, int code, const haw_error *err);
 
 #endif

@@ -20,14 +20,15 @@ static void sent(struct haw_send *op);
 
 static void stream_failed(struct haw_transport *t, int code, int sys_errno)
 {
+	char text[128];
 	haw_error err;
 
 	if (code == HAW_ECLOSED)
 		haw_error_set(&err, HAW_ECLOSED, HAW_FAULT_PEER, sys_errno, "the connection was cut: %s",
-			      sys_errno ? strerror(sys_errno) : "the peer has gone");
+			      sys_errno ? strerror_r(sys_errno, text, sizeof(text)) : "the peer has gone");
 	else
 		haw_error_set(&err, code, HAW_FAULT_SYSTEM, sys_errno, "the network connection failed: %s",
-			      sys_errno ? strerror(sys_errno) : haw_code_name(code));
+			      sys_errno ? strerror_r(sys_errno, text, sizeof(text)) : haw_code_name(code));
 	haw_connection_stream_ended(t->connection, &err);
 	t->receive_ended = true;
 }
@@ -77,12 +78,16 @@ static void sent(struct haw_send *op)
 
 /* ---- In ---- */
 
-static void drain(struct haw_transport *t)
+/* True if anything was reported: then the core may have more to do, and to say. */
+static bool drain(struct haw_transport *t)
 {
 	struct haw_event event;
+	bool any = false;
 
-	while (!t->freed && haw_connection_next_event(t->connection, &event))
+	while (!t->freed && haw_connection_next_event(t->connection, &event)) {
 		haw_transport_handle(t, &event);
+		any = true;
+	}
 	while (t->batch) {
 		struct haw_channel *channel = t->batch;
 
@@ -90,6 +95,7 @@ static void drain(struct haw_transport *t)
 		channel->in_batch = false;
 		haw_channel_end_batch(channel);
 	}
+	return any;
 }
 
 /* Hand the ring's content to the core, and free what it has used. */
@@ -138,7 +144,8 @@ static bool receive(struct haw_transport *t, size_t *share)
 	}
 	if (result < 0)
 		t->receive.result = result;
-	*share -= (size_t)t->receive.result < *share && t->receive.result > 0 ? (size_t)t->receive.result : *share;
+	*share -= (size_t)t->receive.result < *share && t->receive.result > 0 ? (size_t)t->receive.result
+									      : *share;
 	take(t, t->receive.result, t->receive.sys_errno);
 	return true;
 }
@@ -181,8 +188,8 @@ void haw_transport_touch(struct haw_transport *t)
 
 void haw_transport_stop(struct haw_transport *t)
 {
+	/* The kick stays: the end that it reports needs no stream. */
 	haw_timer_cancel(t->loop->io, &t->timer);
-	haw_timer_cancel(t->loop->io, &t->kick);
 	haw_stream_close(t->stream);
 	t->stream = NULL;
 	t->sending = 0;
@@ -207,7 +214,7 @@ static void pump_stream(struct haw_transport *t)
 		moved = flush(t, &share);
 		if (t->freed)
 			break;
-		drain(t);
+		moved |= drain(t);
 		if (!t->freed)
 			moved |= receive(t, &share);
 	}
@@ -233,8 +240,6 @@ void haw_transport_pump(struct haw_transport *t)
 			haw_transport_stop(t);
 	}
 	t->pumping = false;
-	if (t->freed) {
-		t->freed = false;
-		haw_transport_free(t);
-	}
+	if (t->freed && !t->closing)
+		haw_transport_release(t);
 }

@@ -20,8 +20,8 @@ static void copy_options(struct haw_transport *t, const haw_transport_options *o
 }
 
 /* The core takes resolved names; a list that does not resolve is the caller's error. */
-static int resolve(enum haw_algorithm_kind kind, const char *text, char *out, size_t size, const char **result,
-		   haw_error *err)
+static int resolve(enum haw_algorithm_kind kind, const char *text, char *out, size_t size,
+		   const char **result, haw_error *err)
 {
 	int code = haw_algorithm_list(kind, text, out, size, err);
 
@@ -45,14 +45,16 @@ static struct haw_connection *make_connection(struct haw_transport *t, haw_error
 	};
 
 	if (resolve(HAW_ALGORITHM_KEX, o->kex, kex, sizeof(kex), &options.kex, err) < 0 ||
-	    resolve(HAW_ALGORITHM_HOST_KEY, o->host_keys, host_keys, sizeof(host_keys), &options.host_keys, err) < 0 ||
+	    resolve(HAW_ALGORITHM_HOST_KEY, o->host_keys, host_keys, sizeof(host_keys), &options.host_keys,
+		    err) < 0 ||
 	    resolve(HAW_ALGORITHM_CIPHER, o->ciphers, ciphers, sizeof(ciphers), &options.ciphers, err) < 0 ||
 	    resolve(HAW_ALGORITHM_MAC, o->macs, macs, sizeof(macs), &options.macs, err) < 0)
 		return NULL;
 	return haw_connection_new(&options, err);
 }
 
-struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options, haw_error *err)
+struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options,
+					   haw_error *err)
 {
 	struct haw_transport *t = calloc(1, sizeof(*t));
 
@@ -105,8 +107,9 @@ haw_transport *haw_transport_new(haw_loop *loop, haw_stream *stream, const haw_t
 haw_transport *haw_transport_new_fd(haw_loop *loop, int read_fd, int write_fd,
 				    const haw_transport_options *options, haw_error *err)
 {
-	struct haw_stream *stream = read_fd == write_fd ? haw_stream_adopt(loop->io, read_fd, err)
-							: haw_stream_adopt_pair(loop->io, read_fd, write_fd, err);
+	struct haw_stream *stream = read_fd == write_fd
+					    ? haw_stream_adopt(loop->io, read_fd, err)
+					    : haw_stream_adopt_pair(loop->io, read_fd, write_fd, err);
 	struct haw_transport *t;
 
 	if (!stream)
@@ -125,9 +128,10 @@ void haw_transport_fail(struct haw_transport *t, const haw_error *err)
 	haw_transport_touch(t);
 }
 
-static void release(struct haw_transport *t)
+void haw_transport_release(struct haw_transport *t)
 {
 	haw_transport_stop(t);
+	haw_timer_cancel(t->loop->io, &t->kick);
 	haw_question_abandon(t->host_key_question);
 	haw_question_abandon(t->auth_question);
 	haw_key_free(t->host_key);
@@ -145,18 +149,25 @@ void haw_transport_free(haw_transport *t)
 	t->freed = true;
 	t->options.closed = NULL;
 	haw_error_set(&gone, HAW_ECANCELED, HAW_FAULT_LOCAL, 0, "the transport was freed");
-	for (struct haw_channel *channel = t->channels; channel; channel = channel->next) {
+	t->batch = NULL;
+	/* An operation that ends may free its channel, or others. */
+	while (t->channels) {
+		struct haw_channel *channel = t->channels;
+
+		t->channels = channel->next;
+		if (channel->next)
+			channel->next->link = &t->channels;
 		memset(&channel->callbacks, 0, sizeof(channel->callbacks));
-		haw_channel_end(channel, &gone);
 		channel->transport = NULL;
+		haw_channel_end(channel, &gone);
 	}
 	haw_transport_op_end_all(&t->handshakes, HAW_ECANCELED, &gone);
 	haw_transport_op_end_all(&t->rekeys, HAW_ECANCELED, &gone);
 	haw_transport_op_end_all(&t->logins, HAW_ECANCELED, &gone);
 	haw_transport_op_end_all(&t->requests, HAW_ECANCELED, &gone);
-	if (!t->pumping)
-		release(t);
-	/* else the pump, from which this was called, releases it at its end */
+	if (!t->pumping && !t->closing)
+		haw_transport_release(t);
+	/* else the pump or haw_transport_close, from which this was called, releases it at its end */
 }
 
 void haw_transport_close(haw_transport *t, int timeout_ms)
@@ -166,11 +177,22 @@ void haw_transport_close(haw_transport *t, int timeout_ms)
 
 	haw_connection_disconnect(t->connection, HAW_DISCONNECT_BY_APPLICATION, "closed by user");
 	haw_transport_touch(t);
+	/* Inside a turn of the loop nothing can be waited for: the pump says goodbye in the next. */
+	if (t->loop->depth > 0)
+		return;
 	/* The pump closes the stream as soon as the last byte has been taken. */
-	while (t->stream && t->loop->depth == 0 && (timeout_ms < 0 || haw_io_now(t->loop->io) < end))
-		if (haw_loop_run(t->loop, timeout_ms < 0 ? -1 : timeout_ms, &err) < 0)
+	t->closing = true;
+	while (t->stream && !t->freed) {
+		uint64_t now = haw_io_now(t->loop->io);
+		int left = timeout_ms < 0 ? -1 : now < end ? (int)((end - now + 999999) / 1000000) : 0;
+
+		if (left == 0 || haw_loop_run(t->loop, left, &err) < 0)
 			break;
-	if (!t->pumping)
+	}
+	t->closing = false;
+	if (t->freed)
+		haw_transport_release(t);
+	else
 		haw_transport_stop(t);
 }
 
@@ -262,6 +284,7 @@ struct haw_transport_op *haw_transport_op_new(struct haw_transport *t, struct ha
 		return NULL;
 	}
 	haw_op_init(&op->op, t->loop, &transport_op_ops, done, user);
+	op->number = ++t->next_number;
 	op->list = list;
 	if (list) {
 		while (*list)
@@ -271,10 +294,21 @@ struct haw_transport_op *haw_transport_op_new(struct haw_transport *t, struct ha
 	return op;
 }
 
+void *haw_transport_op_tag(const struct haw_transport_op *op)
+{
+	return (void *)(uintptr_t)op->number;
+}
+
 void haw_transport_op_end_one(struct haw_transport_op *op, int code, const haw_error *err)
 {
 	unlink_op(op);
 	haw_op_finish(&op->op, code, err);
+}
+
+void haw_transport_op_end_later(struct haw_transport_op *op, int code, const haw_error *err)
+{
+	unlink_op(op);
+	haw_op_finish_later(&op->op, code, err);
 }
 
 void haw_transport_op_end(struct haw_transport_op **list, int code, const haw_error *err)
@@ -295,7 +329,8 @@ void haw_transport_get_info(const haw_transport *t, haw_transport_info *info)
 {
 	struct haw_packetizer *p = haw_connection_packetizer(t->connection);
 	const haw_suite *out = p->ops->suite(p, HAW_OUTGOING), *in = p->ops->suite(p, HAW_INCOMING);
-	const haw_backend *backend_out = p->ops->backend(p, HAW_OUTGOING), *backend_in = p->ops->backend(p, HAW_INCOMING);
+	const haw_backend *backend_out = p->ops->backend(p, HAW_OUTGOING),
+			  *backend_in = p->ops->backend(p, HAW_INCOMING);
 	struct haw_packet_count sent, received;
 	struct haw_connection_names names;
 	haw_transport_info full = {.size = info->size};

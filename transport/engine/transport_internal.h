@@ -22,6 +22,7 @@ struct haw_transport_op {
 	struct haw_op op;
 	struct haw_transport_op **list;
 	struct haw_transport_op *next;
+	uint64_t number;	/* marks its request: an address would come back with the next operation */
 	haw_message reply;	/* global requests */
 };
 
@@ -46,8 +47,8 @@ struct haw_transport {
 	size_t sending;		/* bytes of the send under way; 0: none */
 	bool receiving, receive_ended;
 	struct haw_timer timer, kick;
-	bool pumping, freed;
-	uint64_t owner;
+	bool pumping, closing, freed;
+	uint64_t owner, next_number;
 
 	/* Operations. */
 	struct haw_transport_op *handshakes, *rekeys, *logins, *requests;
@@ -76,7 +77,8 @@ struct haw_channel {
 	struct haw_chan *chan;		 /* NULL once it is closed */
 	struct haw_channel *next, **link;
 	struct haw_channel *batch_next;
-	bool in_batch, opened, eof, closed, close_reported, in_callback, free_wanted;
+	bool in_batch, opened, eof, closed, close_reported, free_wanted;
+	unsigned in_callback;		 /* how deep: callbacks may lead to others of the same channel */
 	uint32_t id;
 	haw_channel_callbacks callbacks;
 	struct haw_transport_op *opens, *replies;
@@ -87,9 +89,12 @@ struct haw_channel {
 };
 
 /* transport.c */
-struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options, haw_error *err);
+struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options,
+					   haw_error *err);
 /* Run over STREAM (taken over) from now on. */
 void haw_transport_attach(struct haw_transport *t, struct haw_stream *stream);
+/* Give back everything: nothing uses T any more. */
+void haw_transport_release(struct haw_transport *t);
 /* End with ERR before or after a stream is there. */
 void haw_transport_fail(struct haw_transport *t, const haw_error *err);
 void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_signer_fn signer, void *user);
@@ -105,6 +110,10 @@ void haw_transport_op_end(struct haw_transport_op **list, int code, const haw_er
 void haw_transport_op_end_all(struct haw_transport_op **list, int code, const haw_error *err);
 /* End OP, which is on some list. */
 void haw_transport_op_end_one(struct haw_transport_op *op, int code, const haw_error *err);
+/* The same for an operation whose starter has not returned yet: its callback is made by the loop. */
+void haw_transport_op_end_later(struct haw_transport_op *op, int code, const haw_error *err);
+/* What marks OP's request in the core. */
+void *haw_transport_op_tag(const struct haw_transport_op *op);
 void haw_transport_log(struct haw_transport *t, int level, const char *line);
 
 /* pump.c */

@@ -71,6 +71,7 @@ struct haw_ring *haw_ring_new(size_t size, haw_error *err)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct haw_ring *ring = calloc(1, sizeof(*ring));
+	char text[128];
 
 	if (!ring) {
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory for a receive ring");
@@ -81,7 +82,8 @@ struct haw_ring *haw_ring_new(size_t size, haw_error *err)
 	ring->base = map_twice(ring->size);
 	if (!ring->base) {
 		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, errno,
-			      "cannot map a receive ring of %zu bytes: %s", ring->size, strerror(errno));
+			      "cannot map a receive ring of %zu bytes: %s", ring->size,
+			      strerror_r(errno, text, sizeof(text)));
 		free(ring);
 		return NULL;
 	}
