@@ -223,8 +223,11 @@ static void test_interactive(void)
 
 	pair_options_init(&options);
 	CHECK(pair_start(&pair, &options));
+	pair.client.chan = haw_connection_channel_open(pair.client.c, "session", nothing, 0, 0, &pair.client, &err);
+	CHECK(pair.client.chan);
 	CHECK(haw_connection_auth(pair.client.c, HAW_AUTH_INTERACTIVE, "user", nothing, false, &err) == 0);
 	pair_run(&pair);
+	CHECK(pair.client.ready == 1); /* an open sent between the messages of a method would be lost */
 	CHECK_MSG(pair.client.auth_successes == 1 && pair.client.prompts == 1, "%u %s / %s", pair.client.prompts,
 		  pair.client.error.message, pair.server.error.message);
 	pair_end(&pair);

@@ -3,6 +3,7 @@
  * The keys to be tried: the caller's, then the configuration's identity files. One that needs a
  * passphrase is offered by its public half, and the passphrase asked for only when it would do.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,8 @@ static void load_file(struct haw_client *client, const char *path, bool wanted)
 		add(client, key, encrypted ? path : NULL);
 		return;
 	}
-	/* Default files may be missing; one that was named may not be passed over in silence. */
-	haw_client_log(client, wanted ? 0 : 2, "identity file %s: %s", path, err.message);
+	/* Default files may be missing; anything else may not be passed over in silence. */
+	haw_client_log(client, wanted || err.sys_errno != ENOENT ? 0 : 2, "identity file %s: %s", path, err.message);
 }
 
 void haw_client_load_identities(struct haw_client *client)

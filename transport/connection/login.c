@@ -301,6 +301,7 @@ int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err)
 		haw_connection_log(c, 0,
 				   "the server wants the password changed, which is not supported here");
 		strcpy(login->methods, "");
+		haw_mux_forget_early(c);
 		end_attempt(c, false, false);
 		return 0;
 	default:
