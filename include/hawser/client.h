@@ -15,6 +15,7 @@
 #include <hawser/config.h>
 #include <hawser/known_hosts.h>
 #include <hawser/loop.h>
+#include <hawser/resolver.h>
 #include <hawser/sftp.h>
 #include <hawser/transport.h>
 
@@ -49,6 +50,9 @@ typedef struct haw_client_options {
 	bool batch;			/* ask nothing, as BatchMode */
 	haw_transport_options transport; /* lists, limits, ask, log and the rest; its lists override
 					  * the configuration's */
+	haw_resolve_fn resolve;		/* resolves the host's name (resolver.h); NULL: getaddrinfo, on
+					 * the loop's resolver thread */
+	void *resolve_user;		/* first argument of resolve */
 } haw_client_options;
 
 /* Make a client on LOOP. OPTIONS is copied, what it points to is borrowed until the client is

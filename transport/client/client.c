@@ -166,7 +166,25 @@ void haw_client_end(struct haw_client *client, int code, const haw_error *err)
 		haw_transport_op_end_later(client->connects, code, err);
 }
 
+/* Also while a person is asked, when no attempt is under way that would report it. */
+static void connection_ended(void *user, const haw_error *err)
+{
+	struct haw_client *client = user;
+	haw_error closed;
+
+	haw_client_drop_question(client);
+	if (!err->code)
+		haw_error_set(&closed, HAW_ECLOSED, HAW_FAULT_LOCAL, 0, "the connection was closed");
+	haw_client_end(client, err->code ? err->code : HAW_ECLOSED, err->code ? err : &closed);
+}
+
 /* ---- Questions ---- */
+
+void haw_client_drop_question(struct haw_client *client)
+{
+	haw_question_abandon(client->question);
+	client->question = NULL;
+}
 
 bool haw_client_ask(struct haw_client *client, enum haw_question_kind kind, const char *text,
 		    void (*answered)(void *asker, struct haw_question *q))
@@ -182,6 +200,7 @@ bool haw_client_ask(struct haw_client *client, enum haw_question_kind kind, cons
 		haw_question_free(q);
 		return false;
 	}
+	haw_client_drop_question(client);
 	client->question = q;
 	client->options.transport.ask(client->options.transport.user, q);
 	return true;
@@ -207,12 +226,30 @@ static int start_stream(struct haw_client *client, haw_error *err)
 		.port = client->port,
 		.family = client->options.family,
 		.timeout_ns = client->options.connect_timeout_ms * 1000000ull,
+		.resolve = client->options.resolve,
+		.resolve_user = client->options.resolve_user,
 		.done = connected,
 		.user = client,
 	};
 
 	client->connect = haw_connect_start(client->loop->io, &options, err);
 	return client->connect ? 0 : err ? err->code : HAW_ECONNECT;
+}
+
+/* The first use of a suite runs its self-test and starts its library, which now overlaps with the
+ * network. */
+static void prefetch(const struct haw_client *client)
+{
+	const haw_transport_options *t = &client->options.transport;
+	char ciphers[4096], macs[4096];
+
+	if (haw_algorithm_list(HAW_ALGORITHM_CIPHER, t->ciphers, ciphers, sizeof(ciphers), NULL) < 0 ||
+	    haw_algorithm_list(HAW_ALGORITHM_MAC, t->macs, macs, sizeof(macs), NULL) < 0)
+		return;
+	ciphers[strcspn(ciphers, ",")] = '\0';
+	macs[strcspn(macs, ",")] = '\0';
+	if (haw_suite_find(ciphers, macs))
+		haw_selector_choose(t->selector, haw_suite_find(ciphers, macs), NULL, 0);
 }
 
 static int prepare(struct haw_client *client, haw_error *err)
@@ -241,6 +278,7 @@ static int prepare(struct haw_client *client, haw_error *err)
 	if (!client->transport)
 		return err ? err->code : HAW_ENOMEM;
 	haw_transport_set_hooks(client->transport, haw_client_judge, haw_client_sign, client);
+	haw_transport_set_ended(client->transport, connection_ended);
 	haw_client_load_identities(client);
 	return 0;
 }
@@ -265,6 +303,7 @@ haw_op *haw_client_connect_start(haw_client *client, haw_op_fn done, void *user,
 		haw_op_free(&op->op);
 		return NULL;
 	}
+	prefetch(client);
 	haw_client_login_next(client);
 	return &op->op;
 }

@@ -14,7 +14,8 @@
 
 enum { HAW_IDENTITIES_MAX = 64, HAW_PASSWORD_TRIES = 3 };
 
-/* A key that may log in. Without its private half when that needs a passphrase still. */
+/* A key that may log in. Without its private half when that needs a passphrase still; NULL when its
+ * public half needs one too. */
 struct haw_identity {
 	haw_key *key;
 	char *path;	/* of an encrypted private key */
@@ -57,9 +58,13 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm);
 /* identities.c */
 void haw_client_load_identities(struct haw_client *client);
 void haw_client_free_identities(struct haw_client *client);
+/* Ask for the passphrase of an identity whose key is not there at all, then go on with the login; false
+ * if nobody can be asked. */
+bool haw_client_unlock(struct haw_client *client);
 void haw_client_sign(void *user, haw_span data, const char *algorithm);
 
 /* login.c */
+void haw_client_offer_key(struct haw_client *client, struct haw_identity *identity);
 void haw_client_login_next(struct haw_client *client);
 
 /* client.c */
@@ -67,6 +72,7 @@ void haw_client_end(struct haw_client *client, int code, const haw_error *err);
 /* Put a question with one hidden prompt; false if nobody can be asked. */
 bool haw_client_ask(struct haw_client *client, enum haw_question_kind kind, const char *text,
 		    void (*answered)(void *asker, struct haw_question *q));
+void haw_client_drop_question(struct haw_client *client);
 void haw_client_log(struct haw_client *client, int level, const char *format, ...) HAW_PRINTF(3, 4);
 
 #endif

@@ -15,7 +15,7 @@ enum { PASSPHRASE_TRIES = 3 };
 static bool is_there(const struct haw_client *client, const haw_key *key)
 {
 	for (size_t i = 0; i < client->identity_count; i++)
-		if (haw_key_equal(client->identities[i].key, key))
+		if (client->identities[i].key && haw_key_equal(client->identities[i].key, key))
 			return true;
 	return false;
 }
@@ -24,7 +24,7 @@ static void add(struct haw_client *client, haw_key *key, const char *path)
 {
 	struct haw_identity *identity = &client->identities[client->identity_count];
 
-	if (client->identity_count == HAW_IDENTITIES_MAX || is_there(client, key)) {
+	if (client->identity_count == HAW_IDENTITIES_MAX || (key && is_there(client, key))) {
 		haw_key_free(key);
 		return;
 	}
@@ -45,6 +45,10 @@ static void load_file(struct haw_client *client, const char *path, bool wanted)
 	}
 	if (key) {
 		add(client, key, encrypted ? path : NULL);
+		return;
+	}
+	if (encrypted && err.code == HAW_EPASSPHRASE) {
+		add(client, NULL, path);
 		return;
 	}
 	/* Default files may be missing; anything else may not be passed over in silence. */
@@ -112,13 +116,20 @@ static void passphrase_answered(void *asker, struct haw_question *q)
 	haw_message_free(&signature);
 }
 
-static void ask_passphrase(struct haw_client *client)
+static void passphrase_text(const struct haw_client *client, char *text, size_t size)
 {
-	char text[1200], path[1000];
 	const char *name = client->identities[client->next_identity - 1].path;
+	char path[1000];
 
 	haw_escape(path, sizeof(path), name, strlen(name));
-	snprintf(text, sizeof(text), "Enter passphrase for key '%s': ", path);
+	snprintf(text, size, "Enter passphrase for key '%s': ", path);
+}
+
+static void ask_passphrase(struct haw_client *client)
+{
+	char text[1200];
+
+	passphrase_text(client, text, sizeof(text));
 	if (!haw_client_ask(client, HAW_ASK_PASSPHRASE, text, passphrase_answered))
 		give_up(client);
 }
@@ -136,4 +147,55 @@ void haw_client_sign(void *user, haw_span data, const char *algorithm)
 		ask_passphrase(client);
 	else
 		give_up(client);
+}
+
+/* ---- A key that cannot even be offered without its passphrase ---- */
+
+static bool ask_to_unlock(struct haw_client *client);
+
+static void unlock_answered(void *asker, struct haw_question *q)
+{
+	struct haw_client *client = asker;
+	struct haw_identity *identity = &client->identities[client->next_identity - 1];
+	haw_error err;
+
+	client->question = NULL;
+	haw_connection_hold_clock(client->transport->connection, false);
+	if (!q->accepted || q->answer_count == 0 || !q->answers[0][0]) {
+		haw_client_login_next(client);
+		return;
+	}
+	identity->key = haw_key_load_private(identity->path, q->answers[0], &err);
+	if (identity->key) {
+		free(identity->path);
+		identity->path = NULL;
+		haw_client_offer_key(client, identity);
+		return;
+	}
+	haw_client_log(client, 0, "identity file %s: %s", identity->path, err.message);
+	if (err.code != HAW_EPASSPHRASE || ++client->passphrase_tries >= PASSPHRASE_TRIES ||
+	    !ask_to_unlock(client))
+		haw_client_login_next(client);
+}
+
+static bool ask_to_unlock(struct haw_client *client)
+{
+	char text[1200];
+
+	passphrase_text(client, text, sizeof(text));
+	haw_connection_hold_clock(client->transport->connection, true);
+	if (haw_client_ask(client, HAW_ASK_PASSPHRASE, text, unlock_answered))
+		return true;
+	haw_connection_hold_clock(client->transport->connection, false);
+	return false;
+}
+
+bool haw_client_unlock(struct haw_client *client)
+{
+	client->passphrase_tries = 0;
+	if (ask_to_unlock(client))
+		return true;
+	haw_client_log(client, 1, "identity file %s needs a passphrase, and nobody can be asked",
+		       client->identities[client->next_identity - 1].path);
+	return false;
 }

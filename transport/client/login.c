@@ -55,11 +55,24 @@ static void started(struct haw_client *client, haw_op *op, const haw_error *err)
 static bool try_key(struct haw_client *client)
 {
 	struct haw_identity *identity;
-	haw_error err = {0};
 
 	if (client->next_identity >= client->identity_count || !server_allows(client, "publickey"))
 		return false;
-	identity = &client->identities[client->next_identity++];
+	identity = &client->identities[client->next_identity];
+	/* Nobody is asked for a passphrase before the server has said that keys are of use. */
+	if (!identity->key && !known(client))
+		return false;
+	client->next_identity++;
+	if (!identity->key)
+		return haw_client_unlock(client) || try_key(client);
+	haw_client_offer_key(client, identity);
+	return true;
+}
+
+void haw_client_offer_key(struct haw_client *client, struct haw_identity *identity)
+{
+	haw_error err = {0};
+
 	client->step = HAW_STEP_KEY;
 	haw_client_log(client, 1, "offering the key %s %s", haw_key_type_short(identity->key),
 		       haw_key_fingerprint(identity->key));
@@ -68,7 +81,6 @@ static bool try_key(struct haw_client *client)
 		haw_transport_auth_publickey_start(client->transport, client->user_name, identity->key,
 						   identity->path != NULL, attempt_done, client, &err),
 		&err);
-	return true;
 }
 
 static bool try_interactive(struct haw_client *client)
@@ -172,6 +184,7 @@ static void attempt_done(void *user, haw_op *op)
 	int result = haw_op_result(op, &err);
 
 	client->login = NULL;
+	haw_client_drop_question(client); /* a server may refuse before it is answered */
 	haw_op_detach(op);
 	if (result == 0) {
 		client->logged_in = true;

@@ -177,6 +177,7 @@ static void ask(struct haw_client *client, haw_span blob, bool other_type)
 	snprintf(q->key_type, sizeof(q->key_type), "%s", haw_key_type(key));
 	snprintf(q->fingerprint, sizeof(q->fingerprint), "%s", haw_key_fingerprint(key));
 	q->key_state = other_type ? HAW_HOST_KEY_OTHER_TYPE : HAW_HOST_KEY_UNKNOWN;
+	haw_client_drop_question(client);
 	client->question = q;
 	haw_connection_hold_clock(client->transport->connection, true);
 	client->options.transport.ask(client->options.transport.user, q);

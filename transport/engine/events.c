@@ -102,6 +102,8 @@ void haw_transport_report_end(struct haw_transport *t)
 				break;
 			}
 	}
+	if (!t->freed && t->ended)
+		t->ended(t->hook_user, &err);
 	if (!t->freed && t->options.closed)
 		t->options.closed(t->options.user, t, &err);
 }

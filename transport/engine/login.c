@@ -92,6 +92,7 @@ static void ask_host_key(struct haw_transport *t, const struct haw_event *event)
 	snprintf(q->key_type, sizeof(q->key_type), "%s", haw_key_type(t->host_key));
 	snprintf(q->fingerprint, sizeof(q->fingerprint), "%s", haw_key_fingerprint(t->host_key));
 	q->key_state = HAW_HOST_KEY_UNKNOWN;
+	haw_question_abandon(t->host_key_question);
 	t->host_key_question = q;
 	haw_connection_hold_clock(t->connection, true);
 	t->options.ask(t->options.user, q);
@@ -249,6 +250,7 @@ static void ask_signature(struct haw_transport *t, const struct haw_event *event
 	haw_put_bytes(&q->data, event->data.ptr, event->data.len);
 	haw_put_bytes(&q->blob, event->extra.ptr, event->extra.len);
 	snprintf(q->algorithm, sizeof(q->algorithm), "%s", event->text);
+	haw_question_abandon(t->auth_question);
 	t->auth_question = q;
 	haw_connection_hold_clock(t->connection, true);
 	t->options.ask(t->options.user, q);
@@ -337,6 +339,8 @@ void haw_transport_prompts_event(struct haw_transport *t, const struct haw_event
 		haw_question_free(q);
 		return;
 	}
+	/* A peer may ask again before the first question is answered. */
+	haw_question_abandon(t->auth_question);
 	t->auth_question = q;
 	haw_connection_hold_clock(t->connection, true);
 	t->options.ask(t->options.user, q);

@@ -92,8 +92,12 @@ void haw_loop_forget(struct haw_loop *loop, struct haw_op *op)
 static bool run_due(struct haw_loop *loop)
 {
 	bool any = loop->due_first != NULL;
+	size_t count = 0;
 
-	while (loop->due_first) {
+	/* Those that the callbacks add wait for the next turn, or they could keep this one for ever. */
+	for (const struct haw_op *op = loop->due_first; op; op = op->next)
+		count++;
+	while (count-- > 0 && loop->due_first) {
 		struct haw_op *op = loop->due_first;
 		haw_error error = op->error;
 

@@ -29,7 +29,7 @@ struct haw_question *haw_question_new(struct haw_io *io, enum haw_question_kind 
 		return NULL;
 	q->post.fn = answered_on_loop;
 	q->post.drop = dropped;
-	q->io = io;
+	q->mailbox = haw_mailbox_hold(haw_io_mailbox(io));
 	q->kind = kind;
 	q->answered = answered;
 	q->asker = asker;
@@ -80,6 +80,7 @@ void haw_question_free(struct haw_question *q)
 	haw_message_free(&q->data);
 	haw_message_free(&q->signature);
 	free(q->text);
+	haw_mailbox_release(q->mailbox);
 	free(q);
 }
 
@@ -143,12 +144,17 @@ const char *haw_question_algorithm(const haw_question *q)
 
 static void give_back(struct haw_question *q)
 {
-	haw_io_post(q->io, &q->post);
+	struct haw_mailbox *mailbox = haw_mailbox_hold(q->mailbox);
+
+	/* The loop may free Q, and end, before posting has returned. */
+	if (!haw_mailbox_post(mailbox, &q->post))
+		haw_question_free(q);
+	haw_mailbox_release(mailbox);
 }
 
 void haw_question_accept(haw_question *q)
 {
-	q->accepted = true;
+	q->accepted = q->kind == HAW_ASK_HOST_KEY;
 	give_back(q);
 }
 
@@ -160,7 +166,8 @@ void haw_question_refuse(haw_question *q)
 
 void haw_question_answer(haw_question *q, const char *const *texts, size_t count)
 {
-	q->accepted = count == q->prompt_count;
+	/* Only texts were asked for where there are prompts: no other question is answered by them. */
+	q->accepted = count > 0 && count == q->prompt_count;
 	for (size_t i = 0; i < count && q->accepted; i++) {
 		q->answers[i] = strdup(texts[i]);
 		if (q->answers[i])
@@ -174,6 +181,6 @@ void haw_question_answer(haw_question *q, const char *const *texts, size_t count
 void haw_question_sign(haw_question *q, const void *signature, size_t len)
 {
 	haw_put_bytes(&q->signature, signature, len);
-	q->accepted = haw_message_ok(&q->signature) && len > 0;
+	q->accepted = q->kind == HAW_ASK_SIGN && haw_message_ok(&q->signature) && len > 0;
 	give_back(q);
 }

@@ -9,12 +9,13 @@
 #include <hawser/loop.h>
 
 #include "nic/io.h"
+#include "nic/mailbox.h"
 
 enum { HAW_PROMPTS_MAX = 64 };
 
 struct haw_question {
 	struct haw_post post;	/* first: the loop hands it back */
-	struct haw_io *io;
+	struct haw_mailbox *mailbox; /* held: an answer may come when the loop has gone */
 	enum haw_question_kind kind;
 	/* The asker, on the loop's thread; NULL once it has gone. The question is freed after answered. */
 	void (*answered)(void *asker, struct haw_question *q);

@@ -149,6 +149,7 @@ void haw_transport_free(haw_transport *t)
 	t->freed = true;
 	t->options.closed = NULL;
 	haw_error_set(&gone, HAW_ECANCELED, HAW_FAULT_LOCAL, 0, "the transport was freed");
+	t->ended = NULL;
 	t->batch = NULL;
 	/* An operation that ends may free its channel, or others. */
 	while (t->channels) {
@@ -206,6 +207,11 @@ void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_si
 	t->judge = judge;
 	t->signer = signer;
 	t->hook_user = user;
+}
+
+void haw_transport_set_ended(struct haw_transport *t, void (*ended)(void *user, const haw_error *err))
+{
+	t->ended = ended;
 }
 
 bool haw_transport_peer_pipelines(const struct haw_transport *t)

@@ -56,6 +56,7 @@ struct haw_transport {
 	struct haw_question *host_key_question, *auth_question;
 	haw_judge_fn judge;
 	haw_signer_fn signer;
+	void (*ended)(void *user, const haw_error *err);
 	void *hook_user;
 	haw_key *host_key;
 	char methods[512];
@@ -98,6 +99,8 @@ void haw_transport_release(struct haw_transport *t);
 /* End with ERR before or after a stream is there. */
 void haw_transport_fail(struct haw_transport *t, const haw_error *err);
 void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_signer_fn signer, void *user);
+/* Called when the connection has ended, before the user is told. */
+void haw_transport_set_ended(struct haw_transport *t, void (*ended)(void *user, const haw_error *err));
 /* The judge's answer. */
 void haw_transport_judged(struct haw_transport *t, bool accept, const haw_error *why_not);
 /* The signer's answer; empty: none. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A server inside the test: the connection core in its server role on a thread, behind a listening
+ * socket on loopback. It serves one connection after the other, and can do what a stock server
+ * cannot be told to do: take passwords, ask questions, fall silent.
+ */
+#ifndef HAWSER_TESTS_ENGINE_SERVER_H
+#define HAWSER_TESTS_ENGINE_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <hawser/key.h>
+
+#include "harness.h"
+
+struct server {
+	/* Set before server_start. */
+	const char *password;	/* that is right; NULL: none is */
+	const char *code;	/* the right answer to keyboard-interactive; NULL: none is */
+	const char *methods;	/* named after a failure */
+	const haw_key *key;	/* that may log in */
+	bool allow_none, need_both; /* need_both: the key, then the password */
+	bool mute;		/* accepts connections and says nothing at all */
+	bool version_only;	/* sends its version line, and never a KEXINIT */
+	bool refuse_channels;
+	bool hold;		/* takes no data from channels */
+
+	uint16_t port;
+	char fingerprint[HAW_FINGERPRINT_SIZE];
+	int listen_fd, stop_fd;
+	haw_key *host_key;
+	void *host_pkey;
+	pthread_t thread;
+	atomic_uint connections, nones, passwords, keys, codes, key_exchanges, echoed;
+};
+
+/* Begin to serve; false if that fails. */
+bool server_start(struct server *server);
+/* End the connection that is open, and the thread. */
+void server_stop(struct server *server);
+
+#endif
