@@ -300,7 +300,7 @@ static void feed(struct end *to)
 	haw_ring_release(to->ring, haw_connection_released(to->c));
 }
 
-static bool transfer(struct end *from, struct end *to)
+bool pair_transfer(struct end *from, struct end *to)
 {
 	haw_mut_span space = haw_ring_space(to->ring);
 	size_t n = 0, count, offered = 0;
@@ -337,10 +337,10 @@ static bool transfer(struct end *from, struct end *to)
 
 bool pair_step(struct pair *pair)
 {
-	bool a = transfer(&pair->client, &pair->server);
+	bool a = pair_transfer(&pair->client, &pair->server);
 	/* A path with delay: the server's bytes travel only every so many steps. */
 	bool due = pair->delay == 0 || ++pair->steps % pair->delay == 0;
-	bool b = due && transfer(&pair->server, &pair->client);
+	bool b = due && pair_transfer(&pair->server, &pair->client);
 
 	return a || b;
 }

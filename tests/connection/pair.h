@@ -73,6 +73,8 @@ bool pair_start(struct pair *pair, const struct pair_options *options);
 void pair_end(struct pair *pair);
 /* Move bytes both ways until nothing moves any more. */
 void pair_run(struct pair *pair);
+/* One step in one direction. */
+bool pair_transfer(struct end *from, struct end *to);
 /* One step in each direction; false if nothing moved. */
 bool pair_step(struct pair *pair);
 /* Handshake and public key login; true on success. */

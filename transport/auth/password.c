@@ -14,8 +14,10 @@ static void write_fields(haw_message *out, const struct haw_auth_attempt *attemp
 static enum haw_auth_step receive(const struct haw_auth_attempt *attempt, uint8_t number, haw_message *m)
 {
 	(void)attempt;
-	(void)m;
-	return number == HAW_MSG_USERAUTH_PASSWD_CHANGEREQ ? HAW_AUTH_STEP_CHANGE : HAW_AUTH_STEP_ERROR;
+	haw_get_string(m);
+	haw_get_string(m);
+	return number == HAW_MSG_USERAUTH_PASSWD_CHANGEREQ && haw_message_complete(m) ? HAW_AUTH_STEP_CHANGE
+										      : HAW_AUTH_STEP_ERROR;
 }
 
 static void parse(haw_message *m, struct haw_auth_request *request)
