@@ -70,6 +70,27 @@ static void bounds(void)
 	CHECK(!cp_flow_room_for_file(&flow));
 }
 
+/* Rest only where large files have enough under way, and never long. */
+static void pauses(void)
+{
+	struct cp_flow flow;
+
+	cp_flow_begin(&flow, CP_FLOW_FILES_UP);
+	CHECK(cp_flow_pause_ns(&flow) == 0);
+	simulate(&flow, 0.00005, 1e9, 2);
+	flow.bytes = flow.bytes_limit;
+	CHECK(cp_flow_pause_ns(&flow) > 100000 && cp_flow_pause_ns(&flow) < 1000000);
+	flow.files = 50;
+	CHECK(cp_flow_pause_ns(&flow) == 0);
+	flow.files = 1;
+	flow.bytes = flow.bytes_limit / 2;
+	CHECK(cp_flow_pause_ns(&flow) == 0);
+	cp_flow_begin(&flow, CP_FLOW_FILES_UP);
+	simulate(&flow, 0.01, 1e6, 10);
+	flow.bytes = flow.bytes_limit;
+	CHECK(cp_flow_pause_ns(&flow) == 2000000);
+}
+
 static void table_of_names(void)
 {
 	struct cp_names names = {0};
@@ -100,6 +121,7 @@ int main(void)
 	RUN(short_path);
 	RUN(long_path);
 	RUN(bounds);
+	RUN(pauses);
 	RUN(table_of_names);
 	return harness_end();
 }

@@ -4,6 +4,10 @@
 #include <string.h>
 
 static const uint64_t interval_ns = 10000000;
+static const uint64_t pause_most_ns = 2000000;
+
+/* With more files under way there are small ones among them, whose replies are waited for. */
+enum { PAUSE_FILES = 8 };
 
 void cp_flow_begin(struct cp_flow *flow, uint32_t files)
 {
@@ -39,6 +43,7 @@ static void adapt(struct cp_flow *flow, uint64_t now_ns)
 	flow->bytes_limit = clamp((uint64_t)(2 * product), CP_FLOW_BYTES_MIN, CP_FLOW_BYTES_MAX);
 	/* Small files cost a few round trips each, whatever their size: on a long path more of them. */
 	flow->files_limit = (uint32_t)clamp(flow->files_least + flow->least_ns / 50000, 1, most_files);
+	flow->bytes_per_ns = (double)flow->delivered / (double)elapsed;
 	flow->since_ns = now_ns;
 	flow->delivered = 0;
 }
@@ -56,6 +61,15 @@ void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64
 	/* At least two round trips, so that the interval holds what one window delivers. */
 	if (now_ns - flow->since_ns >= interval_ns + 2 * flow->least_ns)
 		adapt(flow, now_ns);
+}
+
+uint64_t cp_flow_pause_ns(const struct cp_flow *flow)
+{
+	double quarter = (double)flow->bytes_limit / 4;
+
+	if (flow->files >= PAUSE_FILES || (double)flow->bytes < 3 * quarter || flow->bytes_per_ns <= 0)
+		return 0;
+	return clamp((uint64_t)(quarter / flow->bytes_per_ns), 0, pause_most_ns);
 }
 
 bool cp_flow_room_for_bytes(const struct cp_flow *flow)

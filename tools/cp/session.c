@@ -46,13 +46,25 @@ static void notice_signal(struct cp_session *s, uint64_t *deadline)
 		cp_interrupt_end();
 }
 
+static void rest(const struct cp_flow *flow)
+{
+	struct timespec pause = {.tv_nsec = (long)cp_flow_pause_ns(flow)};
+
+	/* A signal ends it, and the loop is awake then. */
+	if (pause.tv_nsec > 0)
+		nanosleep(&pause, NULL);
+}
+
 void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*turn)(void *user), void *user)
 {
 	uint64_t deadline = 0;
 	haw_error err;
 
 	while (!finished(user)) {
-		int result = haw_loop_run(s->loop, TURN_MS, &err);
+		int result;
+
+		rest(&s->flow);
+		result = haw_loop_run(s->loop, TURN_MS, &err);
 
 		if (result < 0 && result != HAW_ETIMEDOUT)
 			cp_session_ended(s, HAW_ESYSTEM, &err);
