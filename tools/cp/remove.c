@@ -19,18 +19,23 @@ struct removal {
 	haw_error err;
 	haw_attrs self, around, home;
 	char *path;
-	unsigned asked;
+	unsigned asked, listing;
+	struct branch *waiting; /* directories to be listed */
 };
 
 struct branch {
 	struct removal *r;
-	struct branch *parent;
+	struct branch *parent, *next;
 	char *path;
 	haw_file *listing;
 	unsigned references;
 };
 
 static void put(struct branch *b);
+static void start(struct removal *r);
+
+/* Open directories are few, as a server's handles are. */
+enum { LISTINGS_MAX = 32 };
 
 static void note(struct removal *r, int code, const haw_error *err)
 {
@@ -139,13 +144,17 @@ static void ignored(void *user, haw_op *op)
 	(void)op;
 }
 
-static void close_listing(struct branch *b)
+static void end_listing(struct branch *b)
 {
+	struct removal *r = b->r;
 	haw_error err;
-	haw_op *op = haw_file_close_start(b->listing, ignored, NULL, &err);
+	haw_op *op = b->listing ? haw_file_close_start(b->listing, ignored, NULL, &err) : NULL;
 
 	if (op)
 		haw_op_detach(op);
+	b->listing = NULL;
+	r->listing--;
+	start(r);
 	put(b);
 }
 
@@ -168,7 +177,7 @@ static void entries(void *user, haw_op *op)
 		code = err.code;
 	}
 	note(b->r, code, &err);
-	close_listing(b);
+	end_listing(b);
 }
 
 static void opened(void *user, haw_op *op)
@@ -186,18 +195,17 @@ static void opened(void *user, haw_op *op)
 		}
 		code = err.code;
 		note(b->r, code, &err);
-		close_listing(b);
+		end_listing(b);
 		return;
 	}
 	note(b->r, code, &err);
-	put(b);
+	end_listing(b);
 }
 
 static void descend(struct removal *r, struct branch *parent, const char *path)
 {
 	struct branch *b = calloc(1, sizeof(*b));
 	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
-	haw_op *op;
 
 	if (!b || !(b->path = strdup(path))) {
 		free(b);
@@ -211,13 +219,34 @@ static void descend(struct removal *r, struct branch *parent, const char *path)
 	b->references = 1;
 	if (parent)
 		parent->references++;
-	op = haw_sftp_opendir_start(r->s->sftp, path, opened, b, &err);
-	if (op) {
-		haw_op_detach(op);
-		return;
+	b->next = r->waiting;
+	r->waiting = b;
+	start(r);
+}
+
+static void start(struct removal *r)
+{
+	struct branch *b;
+	haw_error err;
+	haw_op *op;
+	bool last;
+
+	while (r->listing < LISTINGS_MAX && (b = r->waiting)) {
+		r->waiting = b->next;
+		r->listing++;
+		op = haw_sftp_opendir_start(r->s->sftp, b->path, opened, b, &err);
+		if (op) {
+			haw_op_detach(op);
+			continue;
+		}
+		note(r, err.code, &err);
+		r->listing--;
+		last = !r->waiting;
+		abandon(b);
+		/* R goes with its last branch; those that wait hold it. */
+		if (last)
+			return;
 	}
-	note(r, err.code, &err);
-	abandon(b);
 }
 
 /* ---- May it be touched? ---- */
