@@ -33,7 +33,8 @@ static bool map_halves(uint8_t *base, size_t size)
 	bool done;
 	int fd;
 
-	if (mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED &&
+	if (mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+		    MAP_FAILED &&
 	    mremap(base, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, base + size) != MAP_FAILED)
 		return true;
 	fd = memfd_create("hawser-ring", MFD_CLOEXEC);
@@ -41,8 +42,8 @@ static bool map_halves(uint8_t *base, size_t size)
 		return false;
 	done = ftruncate(fd, (off_t)size) == 0;
 	for (int half = 0; half < 2 && done; half++)
-		done = mmap(base + (size_t)half * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-			    0) != MAP_FAILED;
+		done = mmap(base + (size_t)half * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			    fd, 0) != MAP_FAILED;
 	close(fd);
 	return done;
 }
