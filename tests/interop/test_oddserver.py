@@ -77,8 +77,8 @@ def breaks_protocol(world, trait, up):
     with Odd(world, trait) as client:
         operands = (source, client.remote(target)) if up else (client.remote(source), target)
         result = client.cp('-r', *operands, timeout=40)
-    # An empty answer to READ is the end of a file that is shorter than it was said to be.
-    ended(result, 255, 3 if trait == 'empty-data' else 1)
+    # An empty answer to READ may also be taken for the end of a file that has shrunk.
+    ended(result, 255, 1, *([3] if trait == 'empty-data' else []))
     check(result.err.strip(), 'nothing was said')
     nothing_half_written(source, target)
 
