@@ -18,7 +18,8 @@ static void login_and_echo(const struct pair_options *options, size_t bytes)
 	CHECK(pair_send_pattern(&pair.client, 0, bytes));
 	pair_run(&pair);
 	CHECK_MSG(pair.server.data_bytes == bytes && pair.client.data_bytes == bytes, "%llu and %llu of %zu",
-		  (unsigned long long)pair.server.data_bytes, (unsigned long long)pair.client.data_bytes, bytes);
+		  (unsigned long long)pair.server.data_bytes, (unsigned long long)pair.client.data_bytes,
+		  bytes);
 	CHECK(!pair.server.data_wrong && !pair.client.data_wrong);
 	pair_end(&pair);
 }
@@ -202,8 +203,8 @@ static void test_password_and_partial(void)
 	pair_run(&pair);
 	CHECK(pair.client.auth_failures == 1 && !pair.client.partial);
 	CHECK(strcmp(pair.client.methods, "publickey,password") == 0);
-	CHECK(haw_connection_auth(pair.client.c, HAW_AUTH_PUBLICKEY, "user", haw_message_all(&pair.user_blob), true,
-				  &err) == 0);
+	CHECK(haw_connection_auth(pair.client.c, HAW_AUTH_PUBLICKEY, "user", haw_message_all(&pair.user_blob),
+				  true, &err) == 0);
 	pair_run(&pair);
 	CHECK(pair.client.auth_failures == 2 && pair.client.partial);
 	CHECK(haw_connection_auth(pair.client.c, HAW_AUTH_PASSWORD, "user", wrong, false, &err) == 0);
@@ -223,13 +224,14 @@ static void test_interactive(void)
 
 	pair_options_init(&options);
 	CHECK(pair_start(&pair, &options));
-	pair.client.chan = haw_connection_channel_open(pair.client.c, "session", nothing, 0, 0, &pair.client, &err);
+	pair.client.chan =
+		haw_connection_channel_open(pair.client.c, "session", nothing, 0, 0, &pair.client, &err);
 	CHECK(pair.client.chan);
 	CHECK(haw_connection_auth(pair.client.c, HAW_AUTH_INTERACTIVE, "user", nothing, false, &err) == 0);
 	pair_run(&pair);
 	CHECK(pair.client.ready == 1); /* an open sent between the messages of a method would be lost */
-	CHECK_MSG(pair.client.auth_successes == 1 && pair.client.prompts == 1, "%u %s / %s", pair.client.prompts,
-		  pair.client.error.message, pair.server.error.message);
+	CHECK_MSG(pair.client.auth_successes == 1 && pair.client.prompts == 1, "%u %s / %s",
+		  pair.client.prompts, pair.client.error.message, pair.server.error.message);
 	pair_end(&pair);
 }
 
@@ -243,9 +245,11 @@ static void test_early_channel(void)
 
 	pair_options_init(&options);
 	CHECK(pair_start(&pair, &options));
-	pair.client.chan = haw_connection_channel_open(pair.client.c, "session", nothing, 0, 0, &pair.client, &err);
+	pair.client.chan =
+		haw_connection_channel_open(pair.client.c, "session", nothing, 0, 0, &pair.client, &err);
 	CHECK(pair.client.chan);
-	CHECK(haw_connection_channel_request(pair.client.c, pair.client.chan, "subsystem", true, nothing, NULL, &err) == 0);
+	CHECK(haw_connection_channel_request(pair.client.c, pair.client.chan, "subsystem", true, nothing,
+					     NULL, &err) == 0);
 	CHECK(haw_connection_auth(pair.client.c, HAW_AUTH_PASSWORD, "user", wrong, false, &err) == 0);
 	pair_run(&pair);
 	CHECK(pair.client.auth_failures == 1 && pair.client.ready == 0 && !pair.client.closed);
@@ -265,16 +269,21 @@ static void test_requests(void)
 	CHECK(pair_start(&pair, &options));
 	CHECK(haw_connection_global_request(pair.client.c, "x", true, nothing, NULL, &err) == HAW_ECLOSED);
 	CHECK(pair_login(&pair));
-	CHECK(haw_connection_global_request(pair.client.c, "good@example.com", true, nothing, NULL, &err) == 0);
-	CHECK(haw_connection_global_request(pair.client.c, "bad@example.com", true, nothing, NULL, &err) == 0);
+	CHECK(haw_connection_global_request(pair.client.c, "good@example.com", true, nothing, NULL, &err) ==
+	      0);
+	CHECK(haw_connection_global_request(pair.client.c, "bad@example.com", true, nothing, NULL, &err) ==
+	      0);
 	CHECK(pair_open_channel(&pair));
-	CHECK(haw_connection_channel_request(pair.client.c, pair.client.chan, "nonsense", true, nothing, NULL, &err) == 0);
-	CHECK(haw_connection_channel_request(pair.client.c, pair.client.chan, "env", false, nothing, NULL, &err) == 0);
+	CHECK(haw_connection_channel_request(pair.client.c, pair.client.chan, "nonsense", true, nothing, NULL,
+					     &err) == 0);
+	CHECK(haw_connection_channel_request(pair.client.c, pair.client.chan, "env", false, nothing, NULL,
+					     &err) == 0);
 	pair_run(&pair);
 	CHECK(pair.client.global_replies == 101);
 	CHECK(pair.client.failures == 1 && pair.client.replies == 0);
 	CHECK(strcmp(pair.server.last_request, "env") == 0);
-	CHECK(!haw_connection_channel_open(pair.client.c, "a-type-of-channel-whose-name-is-far-too-long-to-be-sent-anywhere",
+	CHECK(!haw_connection_channel_open(pair.client.c,
+					   "a-type-of-channel-whose-name-is-far-too-long-to-be-sent-anywhere",
 					   nothing, 0, 0, NULL, &err));
 	CHECK(haw_connection_channel_open(pair.client.c, "other", nothing, 0, 0, &pair.client, &err));
 	pair_run(&pair);

@@ -17,8 +17,8 @@ static bool whole_life(struct pair *pair, const struct pair_options *options)
 
 	if (!pair_start(pair, options))
 		return false;
-	if (haw_connection_auth(pair->client.c, HAW_AUTH_PUBLICKEY, "user", haw_message_all(&pair->user_blob), false,
-				&err) < 0)
+	if (haw_connection_auth(pair->client.c, HAW_AUTH_PUBLICKEY, "user", haw_message_all(&pair->user_blob),
+				false, &err) < 0)
 		return false;
 	pair->client.chan = haw_connection_channel_open(pair->client.c, "session", (haw_span){NULL, 0}, 0, 0,
 							&pair->client, &err);
@@ -76,9 +76,10 @@ static void flip_everywhere(bool of_server, const char *cipher)
 		bool complete;
 
 		complete = whole_life(&pair, &options);
-		CHECK_MSG(!pair.client.data_wrong && !pair.server.data_wrong, "byte %llu", (unsigned long long)at);
-		/* A client's NEWKEYS is its last packet in the clear: 16 bytes. The server sealed EXT_INFO. An
-		 * altered length may leave the receiver waiting for more: then nothing goes on either. */
+		CHECK_MSG(!pair.client.data_wrong && !pair.server.data_wrong, "byte %llu",
+			  (unsigned long long)at);
+		/* A client's NEWKEYS is its last packet in the clear: 16 bytes. The server sealed EXT_INFO.
+		 * An altered length may leave the receiver waiting for more: then nothing goes on either. */
 		if (at > clear + (of_server ? 0 : 16))
 			CHECK_MSG(!complete || (of_server ? pair.client.closed : pair.server.closed),
 				  "byte %llu of %llu was altered and nobody noticed", (unsigned long long)at,
@@ -108,7 +109,8 @@ static void cut_everywhere(bool of_server)
 		struct pair pair = {.echo = true, .cut_at = at, .of_server = of_server};
 
 		whole_life(&pair, &options);
-		CHECK_MSG(pair.client.closed && pair.server.closed, "cut at byte %llu", (unsigned long long)at);
+		CHECK_MSG(pair.client.closed && pair.server.closed, "cut at byte %llu",
+			  (unsigned long long)at);
 		CHECK_MSG(pair.client.error.code == HAW_ECLOSED, "cut at %llu: %s", (unsigned long long)at,
 			  pair.client.error.message);
 		CHECK(pair.client.error.message[0] && !pair.client.data_wrong && !pair.server.data_wrong);
@@ -147,8 +149,9 @@ static void rekey_always(bool by_client, bool by_server, size_t piece, const cha
 		pair_step(&pair);
 	}
 	pair_run(&pair);
-	CHECK_MSG(pair.client.data_bytes == bytes, "%llu: %s / %s", (unsigned long long)pair.client.data_bytes,
-		  pair.client.error.message, pair.server.error.message);
+	CHECK_MSG(pair.client.data_bytes == bytes, "%llu: %s / %s",
+		  (unsigned long long)pair.client.data_bytes, pair.client.error.message,
+		  pair.server.error.message);
 	CHECK(!pair.client.data_wrong && !pair.server.data_wrong);
 	CHECK_MSG(pair.client.keys > 4, "%u", pair.client.keys);
 	pair_end(&pair);
@@ -193,8 +196,9 @@ static void late(const haw_backend *backend, const char *override)
 	CHECK(pair_send_pattern(&pair.client, 0, bytes));
 	for (int i = 0; i < 200000 && pair.client.data_bytes < bytes && !pair.client.closed; i++)
 		pair_step(&pair);
-	CHECK_MSG(pair.client.data_bytes == bytes, "%llu: %s / %s", (unsigned long long)pair.client.data_bytes,
-		  pair.client.error.message, pair.server.error.message);
+	CHECK_MSG(pair.client.data_bytes == bytes, "%llu: %s / %s",
+		  (unsigned long long)pair.client.data_bytes, pair.client.error.message,
+		  pair.server.error.message);
 	CHECK(!pair.client.data_wrong && !pair.server.data_wrong && pair.client.keys > 5);
 	pair_end(&pair);
 	haw_selector_free(selector);

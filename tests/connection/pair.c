@@ -124,7 +124,8 @@ static void judge_login(struct pair *pair)
 		ask_prompts(end);
 		return;
 	}
-	if (haw_span_is(r->method, "publickey") && haw_span_equal(r->key_blob, haw_message_all(&pair->user_blob))) {
+	if (haw_span_is(r->method, "publickey") &&
+	    haw_span_equal(r->key_blob, haw_message_all(&pair->user_blob))) {
 		if (!r->has_signature)
 			haw_connection_auth_answer(end->c, HAW_AUTH_KEY_OK, NULL, nothing);
 		else if (pair->need_both)
@@ -159,7 +160,8 @@ static void take_data(struct end *end, const struct haw_event *event)
 		CHECK(haw_chan_send(event->chan, data, 0, &err) == 0);
 }
 
-static void handle(struct end *end, const struct haw_event *event)
+/* What belongs to key exchange and login; false if EVENT does not. */
+static bool handle_login(struct end *end, const struct haw_event *event)
 {
 	struct pair *pair = end->pair;
 
@@ -171,9 +173,6 @@ static void handle(struct end *end, const struct haw_event *event)
 		break;
 	case HAW_EVENT_HOST_SIGN:
 		sign(pair->host_key, end, event, true);
-		break;
-	case HAW_EVENT_KEYS:
-		end->keys++;
 		break;
 	case HAW_EVENT_AUTH_SIGN:
 		sign(pair->user_key, end, event, false);
@@ -194,8 +193,8 @@ static void handle(struct end *end, const struct haw_event *event)
 		haw_message_read(&m, event->data.ptr, event->data.len);
 		bool right = haw_get_u32(&m) == 1 && haw_span_is(haw_get_string(&m), "1234");
 
-		haw_connection_auth_answer(end->c, right ? HAW_AUTH_ACCEPT : HAW_AUTH_REJECT, pair->server_methods,
-					   nothing);
+		haw_connection_auth_answer(end->c, right ? HAW_AUTH_ACCEPT : HAW_AUTH_REJECT,
+					   pair->server_methods, nothing);
 		break;
 	}
 	case HAW_EVENT_AUTH_DONE:
@@ -206,6 +205,16 @@ static void handle(struct end *end, const struct haw_event *event)
 		end->partial = event->flag;
 		snprintf(end->methods, sizeof(end->methods), "%s", event->text);
 		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+/* What belongs to channels; false if EVENT does not. */
+static bool handle_channel(struct end *end, const struct haw_event *event)
+{
+	switch (event->kind) {
 	case HAW_EVENT_CHANNEL_OPEN:
 		if (haw_span_is(event->name, "session")) {
 			end->chan = event->chan;
@@ -235,14 +244,30 @@ static void handle(struct end *end, const struct haw_event *event)
 		snprintf(end->last_request, sizeof(end->last_request), "%.*s", (int)event->name.len,
 			 (const char *)event->name.ptr);
 		if (event->flag)
-			haw_connection_channel_reply(end->c, event->chan, !haw_span_is(event->name, "nonsense"));
+			haw_connection_channel_reply(end->c, event->chan,
+						     !haw_span_is(event->name, "nonsense"));
 		break;
 	case HAW_EVENT_CHANNEL_REPLY:
 		event->number ? end->replies++ : end->failures++;
 		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static void handle(struct end *end, const struct haw_event *event)
+{
+	if (handle_login(end, event) || handle_channel(end, event))
+		return;
+	switch (event->kind) {
+	case HAW_EVENT_KEYS:
+		end->keys++;
+		break;
 	case HAW_EVENT_GLOBAL_REQUEST:
 		if (event->flag)
-			haw_connection_global_reply(end->c, haw_span_is(event->name, "good@example.com"), nothing);
+			haw_connection_global_reply(end->c, haw_span_is(event->name, "good@example.com"),
+						    nothing);
 		break;
 	case HAW_EVENT_GLOBAL_REPLY:
 		end->global_replies += event->number ? 1 : 100;
@@ -356,8 +381,9 @@ bool pair_login(struct pair *pair)
 {
 	haw_error err;
 
-	CHECK_OR(haw_connection_auth(pair->client.c, HAW_AUTH_PUBLICKEY, "user", haw_message_all(&pair->user_blob),
-				     false, &err) == 0, false);
+	CHECK_OR(haw_connection_auth(pair->client.c, HAW_AUTH_PUBLICKEY, "user",
+				     haw_message_all(&pair->user_blob), false, &err) == 0,
+		 false);
 	pair_run(pair);
 	return pair->client.auth_successes == 1;
 }
@@ -366,7 +392,8 @@ bool pair_open_channel(struct pair *pair)
 {
 	haw_error err;
 
-	pair->client.chan = haw_connection_channel_open(pair->client.c, "session", nothing, 0, 0, &pair->client, &err);
+	pair->client.chan =
+		haw_connection_channel_open(pair->client.c, "session", nothing, 0, 0, &pair->client, &err);
 	CHECK_OR(pair->client.chan, false);
 	pair_run(pair);
 	return pair->client.ready == 1 && pair->server.chan;

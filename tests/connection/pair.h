@@ -22,7 +22,8 @@ struct end {
 	struct haw_ring *ring;
 	bool server;
 	/* Seen. */
-	unsigned keys, auth_successes, auth_failures, ready, refused, eofs, closes, replies, failures, log_lines;
+	unsigned keys, auth_successes, auth_failures, ready, refused, eofs, closes, replies, failures,
+		log_lines;
 	unsigned global_replies, prompts, host_key_questions;
 	char methods[256];
 	bool partial, closed;

@@ -49,7 +49,8 @@ static void passwords_are_asked_three_times(void)
 	user.texts[0] = "wrong";
 	CHECK(user_connect(&user, server.port, &err) == HAW_EAUTH);
 	CHECK(user.asked_count == 3 && user.asked[2] == HAW_ASK_PASSWORD && server.passwords == 3);
-	CHECK_MSG(strstr(err.message, "permission denied") && strstr(err.message, "password"), "%s", err.message);
+	CHECK_MSG(strstr(err.message, "permission denied") && strstr(err.message, "password"), "%s",
+		  err.message);
 	user_forget(&user);
 	user_set(&user, "StrictHostKeyChecking=yes");
 	user.texts[0] = "wrong";

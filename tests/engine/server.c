@@ -310,7 +310,8 @@ bool server_start(struct server *server)
 	    getsockname(server->listen_fd, (struct sockaddr *)&address, &length) < 0)
 		return false;
 	server->port = ntohs(address.sin_port);
-	snprintf(server->fingerprint, sizeof(server->fingerprint), "%s", haw_key_fingerprint(server->host_key));
+	snprintf(server->fingerprint, sizeof(server->fingerprint), "%s",
+		 haw_key_fingerprint(server->host_key));
 	return pthread_create(&server->thread, NULL, run, server) == 0;
 }
 

@@ -240,7 +240,8 @@ bool sshd_start(struct sshd *sshd, const char *extra)
 	strcpy(sshd->dir, "/tmp/hawser-sshd.XXXXXX");
 	sshd->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (!mkdtemp(sshd->dir) || !write_keys(sshd) || !write_config(sshd, extra) ||
-	    bind(sshd->listen_fd, (struct sockaddr *)&address, length) < 0 || listen(sshd->listen_fd, 8) < 0 ||
+	    bind(sshd->listen_fd, (struct sockaddr *)&address, length) < 0 ||
+	    listen(sshd->listen_fd, 8) < 0 ||
 	    getsockname(sshd->listen_fd, (struct sockaddr *)&address, &length) < 0)
 		return false;
 	sshd->port = ntohs(address.sin_port);

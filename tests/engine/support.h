@@ -41,7 +41,8 @@ const char *user_path(const struct user *user, const char *name);
 bool user_write(const struct user *user, const char *name, const char *text);
 /* One setting ("Port=22"); %s is the directory. */
 void user_set(struct user *user, const char *format, ...) HAW_PRINTF(2, 3);
-/* A client of 127.0.0.1 at PORT with the settings made; its connecting has begun if the operation is there. */
+/* A client of 127.0.0.1 at PORT with the settings made; its connecting has begun if the operation is there.
+ */
 haw_op *user_connect_start(struct user *user, uint16_t port, haw_error *err);
 /* The same, to the end. */
 int user_connect(struct user *user, uint16_t port, haw_error *err);

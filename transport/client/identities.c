@@ -52,7 +52,8 @@ static void load_file(struct haw_client *client, const char *path, bool wanted)
 		return;
 	}
 	/* Default files may be missing; anything else may not be passed over in silence. */
-	haw_client_log(client, wanted || err.sys_errno != ENOENT ? 0 : 2, "identity file %s: %s", path, err.message);
+	haw_client_log(client, wanted || err.sys_errno != ENOENT ? 0 : 2, "identity file %s: %s", path,
+		       err.message);
 }
 
 void haw_client_load_identities(struct haw_client *client)
