@@ -12,16 +12,19 @@ import subprocess
 from measure import Failure, Goal, Spread, divide
 from setting import MIB
 
+# How much less the small copy is: it is there for what comes before and after, not for its data.
+SMALL = 100
+
 here = os.path.dirname(os.path.abspath(__file__))
 
 
 # ---- What is copied ----
 
 class OneFile:
-    """One file of SIZE bytes; the small one has an eighth."""
+    """One file of SIZE bytes; the small one has a hundredth."""
 
     def __init__(self, size):
-        self.bytes = {'big': size, 'small': size // 8}
+        self.bytes = {'big': size, 'small': size // SMALL}
 
     def make(self, setting, part):
         setting.make_file(part, self.bytes[part])
@@ -35,14 +38,14 @@ class OneFile:
         return done.stdout + done.stderr if done.returncode else None
 
     def describe(self):
-        return 'one file of {} MiB, less one of {} MiB'.format(*(n // MIB for n in self.bytes.values()))
+        return 'one file of {:.0f} MiB, less one of {:.1f} MiB'.format(*(n / MIB for n in self.bytes.values()))
 
 
 class Tree:
-    """COUNT files of SIZE bytes, 100 to a directory; the small tree has an eighth."""
+    """COUNT files of SIZE bytes, 100 to a directory; the small tree has a hundredth."""
 
     def __init__(self, count, size=4096):
-        self.count = {'big': count, 'small': count // 8}
+        self.count = {'big': count, 'small': count // SMALL}
         self.size = size
         self.bytes = {part: n * size for part, n in self.count.items()}
 
