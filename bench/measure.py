@@ -89,6 +89,28 @@ def run(argv, env, out, stdin='/dev/null'):
     return result
 
 
+def busy(seconds):
+    """What part of the processors works, over so many SECONDS."""
+    def read():
+        with open('/proc/stat') as file:
+            fields = [int(word) for word in file.readline().split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+
+    total, idle = read()
+    time.sleep(seconds)
+    total, idle = (new - old for new, old in zip(read(), (total, idle)))
+    return 1 - idle / total if total > 0 else 0.0
+
+
+def wait_for_quiet(patience):
+    """Return when next to nothing runs on this machine, or after PATIENCE seconds; False if something does."""
+    end = time.monotonic() + patience
+    while busy(0.3) > 0.1:
+        if time.monotonic() > end:
+            return False
+    return True
+
+
 def loopback_bytes():
     """Bytes that this machine's loopback has carried: other programs' traffic is among them."""
     with open('/proc/net/dev') as file:

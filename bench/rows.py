@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 
-from measure import Failure, Goal, Spread, divide
+from measure import Failure, Goal, Spread, divide, wait_for_quiet
 from setting import MIB
 
 # How much less the small copy is: it is there for what comes before and after, not for its data.
@@ -111,9 +111,17 @@ PLAIN_TCP = Side('plain TCP', *2 * [lambda s, source, target, part, host: [
 # ---- Rows ----
 
 class Row:
+    patience = 20  # seconds that a round waits for other programs to end
+
     def __init__(self, name, goals=()):
         self.name, self.goals = name, list(goals)
         self.results = []
+        self.disturbed = 0
+
+    def settle(self, log):
+        if not wait_for_quiet(self.patience):
+            self.disturbed += 1
+            log('  other programs run on this machine')
 
     def verdicts(self):
         return [(result, result['goal'].reached(result['ratio'].median))
@@ -170,6 +178,7 @@ class Copy(Row):
             done = {}
             for part in ('small', 'big'):
                 self.work.make(setting, part)
+                self.settle(log)
                 for side in (self.ours, self.peer):
                     done[side.name, part] = self.run_side(setting, side, part)
             rounds.append(done)
@@ -244,6 +253,7 @@ class List(Row):
             open(f'{setting.source}/list/{name}', 'w').close()
         commands, rounds = self.commands(setting), []
         for number in range(pairs + 1):
+            self.settle(log)
             done = {name: self.run_side(setting, argv, expected) for name, argv in commands.items()}
             log(f'  round {number}: ' + '; '.join(f'{name} {r.seconds:.3f} s' for name, r in done.items()))
             if number > 0:
@@ -287,6 +297,7 @@ class Packets(Row):
         self.one_round(setting)
         rounds = []
         for number in range(pairs):
+            self.settle(log)
             rounds.append(self.one_round(setting))
             log(f'  round {number + 1}: ' + '; '.join(f'{"/".join(k)} {v / 1e9:.2f} GB/s'
                                                       for k, v in rounds[-1].items()))
