@@ -46,7 +46,7 @@ static bool flush(struct haw_transport *t, size_t *share)
 {
 	bool moved = false;
 
-	while (!t->sending && *share > 0) {
+	while (!t->sending && !t->send_failure && *share > 0) {
 		size_t n = haw_connection_output(t->connection, t->send.spans, HAW_SEND_SPANS);
 		int result;
 
@@ -59,7 +59,7 @@ static bool flush(struct haw_transport *t, size_t *share)
 		moved = true;
 		result = haw_stream_send(t->stream, &t->send);
 		if (result < 0)
-			stream_failed(t, result, t->send.sys_errno);
+			t->send_failure = result;
 		if (result != 0)
 			count_sent(t);
 	}
@@ -71,7 +71,7 @@ static void sent(struct haw_send *op)
 	struct haw_transport *t = op->user;
 
 	if (op->result < 0)
-		stream_failed(t, op->result, op->sys_errno);
+		t->send_failure = op->result;
 	count_sent(t);
 	haw_transport_pump(t);
 }
@@ -217,6 +217,11 @@ static void pump_stream(struct haw_transport *t)
 		moved |= drain(t);
 		if (!t->freed)
 			moved |= receive(t, &share);
+	}
+	/* The peer takes no more; why, its last bytes may have said (a DISCONNECT), and they are read by now. */
+	if (t->send_failure && share > 0 && !t->freed) {
+		stream_failed(t, t->send_failure, t->send.sys_errno);
+		drain(t);
 	}
 	if (share == 0 && !t->freed && !t->kick.set)
 		haw_timer_set(t->loop->io, &t->kick, haw_io_now(t->loop->io), kicked, t);

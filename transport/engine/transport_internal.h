@@ -45,6 +45,7 @@ struct haw_transport {
 	struct haw_receive receive;
 	struct haw_send send;
 	size_t sending;		/* bytes of the send under way; 0: none */
+	int send_failure;	/* code of the send that failed; 0: none */
 	bool receiving, receive_ended;
 	struct haw_timer timer, kick;
 	bool pumping, closing, freed;
