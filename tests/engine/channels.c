@@ -429,7 +429,8 @@ static void a_reply_finds_only_its_own_request(void)
 	called = 0;
 	CHECK(begin(NULL, NULL));
 	for (int i = 0; i < 16; i++) {
-		CHECK_MSG(haw_channel_open(transport, NULL, &channel, WAIT_MS, &err) == 0, "%d: %s", i, err.message);
+		CHECK_MSG(haw_channel_open(transport, NULL, &channel, WAIT_MS, &err) == 0, "%d: %s", i,
+			  err.message);
 		op = haw_channel_request_start(channel, "no-such-request@example.com", true,
 					       (haw_span){NULL, 0}, count_call, NULL, &err);
 		CHECK(op);
@@ -453,7 +454,8 @@ static void start_inner(void *user, haw_op *op)
 {
 	int before = called;
 
-	inner = haw_channel_request_start(channel, "no-reply@example.com", false, (haw_span){NULL, 0}, count_call,
+	inner = haw_channel_request_start(channel, "no-reply@example.com", false, (haw_span){NULL, 0},
+					  count_call,
 					  NULL, NULL);
 	too_early = called != before;
 }

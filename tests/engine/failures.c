@@ -146,7 +146,8 @@ static void write_known(const char *marker, const haw_key *key)
 	haw_message_write(&line, 0);
 	if (haw_key_format_public(key, &line, NULL) < 0)
 		harness_fail(__FILE__, __LINE__, "a key line");
-	snprintf(text, sizeof(text), "# a comment\n%s%s[127.0.0.1]:%u %.*s\n", marker, *marker ? " " : "", server.port,
+	snprintf(text, sizeof(text), "# a comment\n%s%s[127.0.0.1]:%u %.*s\n", marker, *marker ? " " : "",
+		 server.port,
 		 (int)haw_message_all(&line).len, (const char *)haw_message_all(&line).ptr);
 	haw_message_free(&line);
 	if (!user_write(&user, "known", text))
@@ -160,7 +161,8 @@ static void changed_and_revoked_keys_are_refused(void)
 	CHECK(begin(NULL));
 	write_known("", other);
 	CHECK(connect_with("StrictHostKeyChecking=accept-new") == HAW_EHOSTCHANGED && user.asked_count == 0);
-	CHECK_MSG(strstr(err.message, server.fingerprint) && strstr(err.message, haw_key_fingerprint(other)) &&
+	CHECK_MSG(strstr(err.message, server.fingerprint) &&
+			  strstr(err.message, haw_key_fingerprint(other)) &&
 			  strstr(err.message, "known, line 2"), "%s", err.message);
 	CHECK(connect_with("StrictHostKeyChecking=off") == 0);
 	write_known("@revoked", server.host_key);

@@ -72,7 +72,8 @@ static void converse(haw_loop *loop, haw_transport *t, haw_stream *stream)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (char)(i * 2654435761u >> 9);
 	for (int i = 0; i < 15000 && got < sizeof(back); i++) {
-		ptrdiff_t n = sent < sizeof(data) ? haw_channel_send(channel, data + sent, sizeof(data) - sent, &err)
+		ptrdiff_t n = sent < sizeof(data)
+				      ? haw_channel_send(channel, data + sent, sizeof(data) - sent, &err)
 						  : 0;
 
 		sent += n > 0 ? (size_t)n : 0;
@@ -85,7 +86,8 @@ static void converse(haw_loop *loop, haw_transport *t, haw_stream *stream)
 		CHECK(haw_loop_run(loop, stream ? 1 : 20, &err) == 0);
 		CHECK_MSG(haw_transport_error(t, &err) == 0, "%s", err.message);
 	}
-	CHECK_MSG(got == sizeof(back) && memcmp(data, back, got) == 0, "%zu sent, %zu got: %s", sent, got, err.message);
+	CHECK_MSG(got == sizeof(back) && memcmp(data, back, got) == 0, "%zu sent, %zu got: %s", sent, got,
+		  err.message);
 	haw_op_free(exec);
 	haw_op_free(open);
 	haw_op_free(login);

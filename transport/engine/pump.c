@@ -218,7 +218,7 @@ static void pump_stream(struct haw_transport *t)
 		if (!t->freed)
 			moved |= receive(t, &share);
 	}
-	/* The peer takes no more; why, its last bytes may have said (a DISCONNECT), and they are read by now. */
+	/* The peer takes no more. Why, its last bytes may have said (a DISCONNECT): they are read by now. */
 	if (t->send_failure && share > 0 && !t->freed) {
 		stream_failed(t, t->send_failure, t->send.sys_errno);
 		drain(t);
