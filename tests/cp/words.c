@@ -12,7 +12,11 @@
 
 static enum cp_args_result parse(struct cp_args *args, int argc, const char **argv)
 {
-	return cp_args_parse(args, argc, (char **)argv);
+	static char *kept[2 * CP_WORDS_MAX + 8]; /* the result points into the vector, as it does into main's */
+
+	for (int i = 0; i <= argc; i++)
+		kept[i] = (char *)argv[i];
+	return cp_args_parse(args, argc, kept);
 }
 
 #define PARSE(args, ...)                                                                 \

@@ -125,6 +125,7 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 	int option;
 
 	memset(args, 0, sizeof(*args));
+	argv[0] = (char *)"hawser cp"; /* how getopt names what is wrong */
 	optind = 1;
 	/* '+': operands may begin with a dash once the first has been seen, and nothing is permuted. */
 	while ((option = getopt_long(argc, argv, "+46BLc:F:i:o:P:pqrv", long_options, NULL)) != -1) {
