@@ -276,7 +276,7 @@ class Packets(Row):
     def run_program(self, setting, program, names):
         done = subprocess.run([setting.program(f'bench/{program}'), '--benchmark_format=json',
                                f'--benchmark_min_time={self.seconds}',
-                               f'--benchmark_filter=^({names})/aes(128|256)-gcm.*/{self.size}$'],
+                               f'--benchmark_filter=^({names})/aes(128|256)-gcm.*/{self.size}(/manual_time)?$'],
                               capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f'{program}: status {done.returncode}: {done.stderr[-1000:]}')
