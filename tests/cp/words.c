@@ -12,7 +12,8 @@
 
 static enum cp_args_result parse(struct cp_args *args, int argc, const char **argv)
 {
-	static char *kept[2 * CP_WORDS_MAX + 8]; /* the result points into the vector, as it does into main's */
+	static char
+		*kept[2 * CP_WORDS_MAX + 8]; /* the result points into the vector, as it does into main's */
 
 	for (int i = 0; i <= argc; i++)
 		kept[i] = (char *)argv[i];

@@ -7,9 +7,11 @@ the one trace outside the directory is the empty /run/sshd that sshd demands of 
 next boot clears.
 """
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -44,6 +46,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """Runs in the child: the server ends when the test does, even when that is killed."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 class Keys:
@@ -114,7 +125,7 @@ class Sshd:
         self.child = subprocess.Popen(
             [*self.wrapper, SSHD, '-D', '-f', self.config, '-E', self.log],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'})
+            start_new_session=True, preexec_fn=end_with_parent, env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'})
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             if self.child.poll() is not None:

@@ -6,6 +6,7 @@ usage: test_X.py HAWSER [NAME...]     run the tests whose name contains one of N
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -98,6 +99,8 @@ def needs_root():
 def main(tests, **server_options):
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    # Whoever ends a suite early still gets its servers stopped and its files removed.
+    signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
     report = Report(sys.argv[2:])
     reason = available()
     if not reason and not os.access(sys.argv[1], os.X_OK):
