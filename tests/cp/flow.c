@@ -76,6 +76,7 @@ static void pauses(void)
 	struct cp_flow flow;
 
 	cp_flow_begin(&flow, CP_FLOW_FILES_UP);
+	flow.rests = true;
 	CHECK(cp_flow_pause_ns(&flow) == 0);
 	simulate(&flow, 0.00005, 1e9, 2);
 	flow.bytes = flow.bytes_limit;
@@ -86,9 +87,12 @@ static void pauses(void)
 	flow.bytes = flow.bytes_limit / 2;
 	CHECK(cp_flow_pause_ns(&flow) == 0);
 	cp_flow_begin(&flow, CP_FLOW_FILES_UP);
+	flow.rests = true;
 	simulate(&flow, 0.01, 1e6, 10);
 	flow.bytes = flow.bytes_limit;
 	CHECK(cp_flow_pause_ns(&flow) == 2000000);
+	flow.rests = false;
+	CHECK(cp_flow_pause_ns(&flow) == 0);
 }
 
 static void table_of_names(void)

@@ -2,7 +2,7 @@
  *
  * How much may be under way at a time.
  *
- * On a path without delay more than about 2 MiB is slower than less, because what is in flight leaves
+ * On a path without delay more than 1-2 MiB is slower than less, because what is in flight leaves
  * the caches. On a long one the bandwidth-delay product is needed. So the limit follows twice the
  * product of the delivered rate and the least latency seen: while the limit itself holds the rate
  * down, that doubles it; once the path is full it stands still.
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum {
-	CP_FLOW_BYTES_MIN = 2 << 20,
+	CP_FLOW_BYTES_MIN = 1 << 20,
 	CP_FLOW_BYTES_MAX = 64 << 20,
 	CP_FLOW_FILES_UP = 128,
 	CP_FLOW_FILES_DOWN = 64,
@@ -23,6 +23,7 @@ enum {
 
 struct cp_flow {
 	uint64_t bytes, bytes_limit;	/* of file data in requests under way */
+	bool rests;			/* see cp_flow_pause_ns */
 	uint32_t files, files_limit, files_least; /* files under way */
 	uint32_t handles;		/* what the server allows to be open; 0: unknown */
 	uint64_t least_ns;		/* least latency of a request so far */
@@ -39,7 +40,8 @@ void cp_flow_sent(struct cp_flow *flow, uint64_t bytes);
 /* BYTES are done; their request was sent at SENT_NS and is answered at NOW_NS. */
 void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64_t now_ns);
 /* How long to rest before replies are looked at again: while large files have enough under way, each reply by
- * itself would only cost a wake-up (measured: a fifth of the CPU time). 0: not at all. */
+ * itself would only cost a wake-up (measured: a fifth of the CPU time). 0: not at all. Downloads rest: they
+ * get faster by it. Uploads do not: they lose a twentieth of their speed. */
 uint64_t cp_flow_pause_ns(const struct cp_flow *flow);
 bool cp_flow_room_for_bytes(const struct cp_flow *flow);
 bool cp_flow_room_for_file(const struct cp_flow *flow);

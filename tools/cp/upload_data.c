@@ -9,7 +9,7 @@
 #include "upload.h"
 
 /* Larger requests gain nothing, and servers without a word on limits take 32 KiB. */
-enum { WRITE_MAX = 256 << 10 };
+enum { WRITE_MAX = 128 << 10 };
 
 struct write {
 	struct cp_up_file *f;
