@@ -67,7 +67,8 @@ uint64_t cp_flow_pause_ns(const struct cp_flow *flow)
 {
 	double quarter = (double)flow->bytes_limit / 4;
 
-	if (!flow->rests || flow->files >= PAUSE_FILES || (double)flow->bytes < 3 * quarter || flow->bytes_per_ns <= 0)
+	if (!flow->rests || flow->files >= PAUSE_FILES || (double)flow->bytes < 3 * quarter ||
+	    flow->bytes_per_ns <= 0)
 		return 0;
 	return clamp((uint64_t)(quarter / flow->bytes_per_ns), 0, pause_most_ns);
 }
