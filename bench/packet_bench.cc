@@ -78,8 +78,8 @@ struct Packet {
 	{
 		haw_error err;
 
-		sealer = opens ? backend->new_opener(s, &keys.view, &err)
-			       : backend->new_sealer(s, &keys.view, &err);
+		sealer = opens ? backend->new_opener(backend, s, &keys.view, &err)
+			       : backend->new_sealer(backend, s, &keys.view, &err);
 		if (!sealer)
 			abort();
 	}

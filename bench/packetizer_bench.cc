@@ -199,10 +199,10 @@ void RegisterAll()
 	const haw_suite *suite;
 
 	for (size_t b = 0; (backend = haw_backend_at(b)); b++) {
-		if (backend->unusable())
+		if (backend->unusable(backend))
 			continue;
 		for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
-			if (backend->refuses(suite))
+			if (backend->refuses(backend, suite))
 				continue;
 			for (size_t bytes : sizes) {
 				const std::string name = std::string(suite->name) + "/" + backend->name +

@@ -93,9 +93,9 @@ static const char *judge(struct verdicts *verdicts, const haw_backend *backend, 
 /* NULL if BACKEND says that it can serve SUITE here, else why not. */
 static const char *excuse(const haw_backend *backend, const haw_suite *suite)
 {
-	const char *why = backend->unusable();
+	const char *why = backend->unusable(backend);
 
-	return why ? why : backend->refuses(suite);
+	return why ? why : backend->refuses(backend, suite);
 }
 
 static struct verdicts *verdicts_of(const haw_selector *s, const haw_backend *backend)
@@ -204,7 +204,7 @@ static int unknown_backend(const haw_selector *s, const char *name, haw_error *e
 /* Whether BACKEND can do what ALGORITHM names: all of it for a suite, some of it for a cipher or "*". */
 static int check_override(const char *algorithm, const haw_backend *backend, haw_error *err)
 {
-	const char *why = backend->unusable(), *refusal = NULL;
+	const char *why = backend->unusable(backend), *refusal = NULL;
 	const haw_suite *suite;
 	char shown[128];
 	bool known = false;
@@ -216,7 +216,7 @@ static int check_override(const char *algorithm, const haw_backend *backend, haw
 		if (!names_suite(algorithm, suite))
 			continue;
 		known = true;
-		refusal = backend->refuses(suite);
+		refusal = backend->refuses(backend, suite);
 		if (!refusal)
 			return 0;
 	}
@@ -336,7 +336,7 @@ static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw
 	}
 	if (served_by)
 		*served_by = backend;
-	return opens ? backend->new_opener(suite, keys, err) : backend->new_sealer(suite, keys, err);
+	return opens ? backend->new_opener(backend, suite, keys, err) : backend->new_sealer(backend, suite, keys, err);
 }
 
 haw_sealer *haw_selector_sealer(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,

@@ -253,7 +253,7 @@ static const char *compare_large(const struct large *l, const haw_suite *suite)
 	bool sealed;
 
 	haw_known_keys(&keys);
-	s = haw_backend_openssl.new_sealer(suite, &keys, NULL);
+	s = haw_backend_openssl.new_sealer(&haw_backend_openssl, suite, &keys, NULL);
 	if (!s)
 		return NULL; /* nothing to compare with: OpenSSL is configured without the suite */
 	sealed = seal_large(s, l, l->plain);
@@ -346,8 +346,8 @@ const char *haw_selftest_run(const haw_backend *backend, const haw_suite *suite)
 	if (!known_wire(suite, wire))
 		return "this library has no self-test for the suite";
 	haw_known_keys(&keys);
-	sealer = backend->new_sealer(suite, &keys, NULL);
-	opener = backend->new_opener(suite, &keys, NULL);
+	sealer = backend->new_sealer(backend, suite, &keys, NULL);
+	opener = backend->new_opener(backend, suite, &keys, NULL);
 	if (!sealer || !opener)
 		goto out;
 	why = "it asks for more room around packets than this library gives";

@@ -20,30 +20,43 @@
 	{                                                                                         \
 		.name = "aes" #bits "-gcm@openssh.com", .cipher = "aes" #bits "-gcm@openssh.com", \
 		.key_size = (bits) / 8, .iv_size = 12, .tag_size = 16, .block_size = 16,          \
-		.length_mode = HAW_LENGTH_CLEAR, .chain_mode = HAW_CHAIN_NUMBER, AES_LIMITS,      \
+		.length_mode = HAW_LENGTH_CLEAR, .chain_mode = HAW_CHAIN_NUMBER,                  \
+		.cipher_kind = HAW_CIPHER_AES_GCM, AES_LIMITS,                                    \
 	}
 
+#define AES_CTR_CIPHER(bits)                                                                   \
+	.cipher = "aes" #bits "-ctr", .key_size = (bits) / 8, .iv_size = 16, .block_size = 16, \
+	.chain_mode = HAW_CHAIN_BLOCKS, .cipher_kind = HAW_CIPHER_AES_CTR, AES_LIMITS
+
+#define HMAC_SHA1 .mac_key_size = 20, .tag_size = 20, .mac_kind = HAW_MAC_HMAC_SHA1
+#define HMAC_SHA2_256 .mac_key_size = 32, .tag_size = 32, .mac_kind = HAW_MAC_HMAC_SHA2_256
+#define HMAC_SHA2_512 .mac_key_size = 64, .tag_size = 64, .mac_kind = HAW_MAC_HMAC_SHA2_512
+
+#define ETM .length_mode = HAW_LENGTH_CLEAR
 /* Encrypt-and-MAC (RFC 4253 §6.4) reads the plaintext for the cipher and for the MAC. */
-#define AES_CTR_PLAIN_MAC(bits, hmac, size)                                                              \
-	{                                                                                                \
-		.name = "aes" #bits "-ctr+" hmac, .cipher = "aes" #bits "-ctr", .mac = hmac,             \
-		.key_size = (bits) / 8, .iv_size = 16, .mac_key_size = (size), .tag_size = (size),       \
-		.block_size = 16, .length_mode = HAW_LENGTH_FIRST_BLOCK, .chain_mode = HAW_CHAIN_BLOCKS, \
-		.reads_twice = true, AES_LIMITS,                                                         \
+#define PLAIN_MAC .length_mode = HAW_LENGTH_FIRST_BLOCK, .reads_twice = true
+
+#define WITH_MAC(CIPHER, bits, cipher_name, mac_name, MAC)                                      \
+	{.name = cipher_name "+" mac_name "-etm@openssh.com",                                   \
+	 .mac = mac_name "-etm@openssh.com",                                                    \
+	 ETM,                                                                                   \
+	 MAC,                                                                                   \
+	 CIPHER(bits)},                                                                         \
+	{                                                                                       \
+		.name = cipher_name "+" mac_name, .mac = mac_name, PLAIN_MAC, MAC, CIPHER(bits) \
 	}
 
-#define AES_CTR_ETM(bits, hmac, size)                                                              \
-	{                                                                                          \
-		.name = "aes" #bits "-ctr+" hmac "-etm@openssh.com", .cipher = "aes" #bits "-ctr", \
-		.mac = hmac "-etm@openssh.com", .key_size = (bits) / 8, .iv_size = 16,             \
-		.mac_key_size = (size), .tag_size = (size), .block_size = 16,                      \
-		.length_mode = HAW_LENGTH_CLEAR, .chain_mode = HAW_CHAIN_BLOCKS, AES_LIMITS,       \
-	}
+#define WITH_EACH_MAC(CIPHER, bits, cipher_name)                                     \
+	WITH_MAC(CIPHER, bits, cipher_name, "hmac-sha2-256", HMAC_SHA2_256),         \
+		WITH_MAC(CIPHER, bits, cipher_name, "hmac-sha2-512", HMAC_SHA2_512), \
+		WITH_MAC(CIPHER, bits, cipher_name, "hmac-sha1", HMAC_SHA1)
 
-#define AES_CTR(bits)                                                                             \
-	AES_CTR_ETM(bits, "hmac-sha2-256", 32), AES_CTR_ETM(bits, "hmac-sha2-512", 64),           \
-		AES_CTR_ETM(bits, "hmac-sha1", 20), AES_CTR_PLAIN_MAC(bits, "hmac-sha2-256", 32), \
-		AES_CTR_PLAIN_MAC(bits, "hmac-sha2-512", 64), AES_CTR_PLAIN_MAC(bits, "hmac-sha1", 20)
+/* The two forms of a cipher without a MAC: the length in the clear, and enciphered. */
+#define HALVES(CIPHER, bits, cipher_name)                                                        \
+	{.name = cipher_name "+none-etm", .length_mode = HAW_LENGTH_CLEAR, CIPHER(bits)},        \
+	{                                                                                        \
+		.name = cipher_name "+none", .length_mode = HAW_LENGTH_FIRST_BLOCK, CIPHER(bits) \
+	}
 
 static const haw_suite suites[] = {
 	AES_GCM(128),
@@ -56,11 +69,18 @@ static const haw_suite suites[] = {
 		.block_size = 8,
 		.length_mode = HAW_LENGTH_APART,
 		.chain_mode = HAW_CHAIN_NUMBER,
+		.cipher_kind = HAW_CIPHER_CHACHA20_POLY1305,
 		CHACHA_LIMITS,
 	},
-	AES_CTR(128),
-	AES_CTR(192),
-	AES_CTR(256),
+	WITH_EACH_MAC(AES_CTR_CIPHER, 128, "aes128-ctr"),
+	WITH_EACH_MAC(AES_CTR_CIPHER, 192, "aes192-ctr"),
+	WITH_EACH_MAC(AES_CTR_CIPHER, 256, "aes256-ctr"),
+};
+
+static const haw_suite halves[] = {
+	HALVES(AES_CTR_CIPHER, 128, "aes128-ctr"),
+	HALVES(AES_CTR_CIPHER, 192, "aes192-ctr"),
+	HALVES(AES_CTR_CIPHER, 256, "aes256-ctr"),
 };
 
 static const size_t suite_count = sizeof(suites) / sizeof(suites[0]);
@@ -79,4 +99,15 @@ const haw_suite *haw_suite_find(const char *cipher, const char *mac)
 const haw_suite *haw_suite_at(size_t index)
 {
 	return index < suite_count ? &suites[index] : NULL;
+}
+
+const haw_suite *haw_suite_half(const haw_suite *suite)
+{
+	if (suite->mac_kind == HAW_MAC_NONE)
+		return NULL;
+	for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++)
+		if (strcmp(halves[i].cipher, suite->cipher) == 0 &&
+		    halves[i].length_mode == suite->length_mode)
+			return &halves[i];
+	return NULL;
 }

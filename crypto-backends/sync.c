@@ -10,6 +10,7 @@ void haw_sync_init(struct haw_sync *s, const haw_sealer_ops *ops, const haw_suit
 	s->base.traits.completion = HAW_COMPLETES_IN_SUBMIT;
 	s->first = s->last = NULL;
 	s->run = run;
+	s->run_batch = NULL;
 	s->opens = opens;
 }
 
@@ -39,11 +40,25 @@ bool haw_job_fits(const haw_suite *suite, const haw_job *job, bool opens)
 int haw_sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n)
 {
 	struct haw_sync *s = (struct haw_sync *)sealer;
+	haw_job *fitting[HAW_BATCH_MAX];
+	size_t count = 0;
 
+	n = n < HAW_BATCH_MAX ? n : HAW_BATCH_MAX;
 	for (size_t i = 0; i < n; i++) {
 		haw_job *job = jobs[i];
 
-		job->status = haw_job_fits(sealer->suite, job, s->opens) ? s->run(s, job) : HAW_EINVAL;
+		if (!haw_job_fits(sealer->suite, job, s->opens))
+			job->status = HAW_EINVAL;
+		else if (s->run_batch)
+			fitting[count++] = job;
+		else
+			job->status = s->run(s, job);
+	}
+	if (count > 0)
+		s->run_batch(s, fitting, count);
+	for (size_t i = 0; i < n; i++) {
+		haw_job *job = jobs[i];
+
 		job->backend = NULL;
 		if (s->first)
 			s->last->backend = job;

@@ -14,6 +14,8 @@ struct haw_sync {
 	haw_job *first, *last; /* finished, linked by job->backend */
 	/* Seal or open one job that has passed haw_job_fits. Returns its status. */
 	int (*run)(struct haw_sync *s, haw_job *job);
+	/* If set, called instead with all the fitting jobs of one submit, N >= 1; fills in each status. */
+	void (*run_batch)(struct haw_sync *s, haw_job *const *jobs, size_t n);
 	bool opens;
 };
 

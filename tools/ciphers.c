@@ -70,10 +70,10 @@ static void print_tables(const haw_selector *selector)
 
 	printf("Processor: %s\n\nBackends, in the order of preference:\n", haw_cpu_text());
 	for (size_t i = 0; (backend = haw_backend_at(i)); i++) {
-		const char *why = backend->unusable();
+		const char *why = backend->unusable(backend);
 
-		printf("  %-8s  %s (%s)%s%s\n", backend->name, backend->description, backend->version(),
-		       why ? ": cannot be used here: " : "", why ? why : "");
+		printf("  %-8s  %s (%s)%s%s\n", backend->name, backend->description,
+		       backend->version(backend), why ? ": cannot be used here: " : "", why ? why : "");
 	}
 	printf("\nPacket protection:\n  %-44s %-8s  %-16s  %s\n", "SUITE", "CHOSEN", "CAN", "WHY");
 	for (size_t i = 0; (suite = haw_suite_at(i)); i++)
@@ -154,11 +154,11 @@ static void print_json(const haw_selector *selector)
 	json_member("cpu", haw_cpu_text());
 	printf(",\"backends\":[");
 	for (size_t i = 0; (backend = haw_backend_at(i)); i++) {
-		const char *why = backend->unusable();
+		const char *why = backend->unusable(backend);
 
 		printf("%s{\"name\":", i ? "," : "");
 		json_string(backend->name);
-		json_member("version", backend->version());
+		json_member("version", backend->version(backend));
 		printf(",\"usable\":%s", why ? "false" : "true");
 		json_member("reason", why);
 		putchar('}');

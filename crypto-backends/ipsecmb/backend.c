@@ -5,7 +5,6 @@
 #include "crypto-backends/ipsecmb/ipsecmb.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #include "crypto-backends/backends.h"
 #include "crypto-backends/cpu.h"
@@ -79,27 +78,26 @@ const struct haw_ipsecmb_gcm *haw_ipsecmb_gcm(size_t key_size)
 	return key_size == 16 ? &gcm128 : key_size == 32 ? &gcm256 : NULL;
 }
 
-static const char *unusable(void)
+static const char *unusable(const haw_backend *backend)
 {
 	pthread_once(&probing, probe);
 	return trouble;
 }
 
-static const char *refuses(const haw_suite *suite)
+static const char *refuses(const haw_backend *backend, const haw_suite *suite)
 {
-	const char *why = unusable();
+	const char *why = unusable(NULL);
 
 	if (why)
 		return why;
-	if (strcmp(suite->name, "aes128-gcm@openssh.com") != 0 &&
-	    strcmp(suite->name, "aes256-gcm@openssh.com") != 0)
+	if (suite->cipher_kind != HAW_CIPHER_AES_GCM)
 		return "it serves AES-GCM only";
 	return NULL;
 }
 
 static haw_sealer *make(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
 {
-	const char *why = refuses(suite);
+	const char *why = refuses(NULL, suite);
 
 	if (!why)
 		return haw_ipsecmb_gcm_new(suite, keys, opens, err);
@@ -107,17 +105,19 @@ static haw_sealer *make(const haw_suite *suite, const haw_keys *keys, bool opens
 	return NULL;
 }
 
-static haw_sealer *new_sealer(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *new_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			      haw_error *err)
 {
 	return make(suite, keys, false, err);
 }
 
-static haw_sealer *new_opener(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *new_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			      haw_error *err)
 {
 	return make(suite, keys, true, err);
 }
 
-static const char *version(void)
+static const char *version(const haw_backend *backend)
 {
 	return imb_get_version_str();
 }

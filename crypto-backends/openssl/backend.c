@@ -7,12 +7,12 @@
 
 #include <openssl/crypto.h>
 
-static const char *unusable(void)
+static const char *unusable(const haw_backend *backend)
 {
 	return NULL;
 }
 
-static const char *refuses(const haw_suite *suite)
+static const char *refuses(const haw_backend *backend, const haw_suite *suite)
 {
 	const char *cipher = haw_openssl_cipher_name(suite);
 	const char *digest = haw_openssl_digest_name(suite);
@@ -30,7 +30,7 @@ static const char *refuses(const haw_suite *suite)
 
 static haw_sealer *make(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
 {
-	const char *refusal = refuses(suite);
+	const char *refusal = refuses(NULL, suite);
 
 	if (refusal) {
 		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "%s: %s", suite->name, refusal);
@@ -42,17 +42,19 @@ static haw_sealer *make(const haw_suite *suite, const haw_keys *keys, bool opens
 			  : haw_openssl_gcm_new(suite, keys, opens, err);
 }
 
-static haw_sealer *new_sealer(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *new_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			      haw_error *err)
 {
 	return make(suite, keys, false, err);
 }
 
-static haw_sealer *new_opener(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *new_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			      haw_error *err)
 {
 	return make(suite, keys, true, err);
 }
 
-static const char *version(void)
+static const char *version(const haw_backend *backend)
 {
 	return OpenSSL_version(OPENSSL_VERSION);
 }

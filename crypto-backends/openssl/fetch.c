@@ -90,43 +90,36 @@ const EVP_MAC *haw_openssl_mac(const char *name)
 const char *haw_openssl_cipher_name(const haw_suite *suite)
 {
 	static const struct {
-		const char *ssh, *openssl;
+		uint8_t kind;
+		uint16_t key_size;
+		const char *openssl;
 	} names[] = {
-		{"aes128-gcm@openssh.com", "AES-128-GCM"},
-		{"aes256-gcm@openssh.com", "AES-256-GCM"},
-		{"aes128-ctr", "AES-128-CTR"},
-		{"aes192-ctr", "AES-192-CTR"},
-		{"aes256-ctr", "AES-256-CTR"},
-		{"chacha20-poly1305@openssh.com", "ChaCha20"},
+		{HAW_CIPHER_AES_GCM, 16, "AES-128-GCM"},
+		{HAW_CIPHER_AES_GCM, 32, "AES-256-GCM"},
+		{HAW_CIPHER_AES_CTR, 16, "AES-128-CTR"},
+		{HAW_CIPHER_AES_CTR, 24, "AES-192-CTR"},
+		{HAW_CIPHER_AES_CTR, 32, "AES-256-CTR"},
+		{HAW_CIPHER_CHACHA20_POLY1305, 64, "ChaCha20"},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i].ssh, suite->cipher) == 0)
+		if (names[i].kind == suite->cipher_kind && names[i].key_size == suite->key_size)
 			return names[i].openssl;
 	return NULL;
 }
 
 const char *haw_openssl_digest_name(const haw_suite *suite)
 {
-	static const struct {
-		const char *ssh, *openssl;
-	} names[] = {
-		{"hmac-sha1", "SHA1"},
-		{"hmac-sha2-256", "SHA256"},
-		{"hmac-sha2-512", "SHA512"},
-	};
-
-	if (!suite->mac)
+	switch (suite->mac_kind) {
+	case HAW_MAC_HMAC_SHA1:
+		return "SHA1";
+	case HAW_MAC_HMAC_SHA2_256:
+		return "SHA256";
+	case HAW_MAC_HMAC_SHA2_512:
+		return "SHA512";
+	default:
 		return NULL;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		size_t len = strlen(names[i].ssh);
-
-		if (strncmp(names[i].ssh, suite->mac, len) == 0 &&
-		    (suite->mac[len] == '\0' || suite->mac[len] == '-') &&
-		    (suite->mac[len] == '\0' || strcmp(suite->mac + len, "-etm@openssh.com") == 0))
-			return names[i].openssl;
 	}
-	return NULL;
 }
 
 int haw_openssl_error(haw_error *err, const char *what)

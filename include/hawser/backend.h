@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-#define HAW_BACKEND_ABI 1u
+#define HAW_BACKEND_ABI 2u
 
 /* Bounds that every backend and caller share. */
 enum {
@@ -52,12 +52,31 @@ enum haw_length_mode {
 	HAW_LENGTH_FIRST_BLOCK	/* inside the first cipher block (CTR or CBC with encrypt-and-MAC) */
 };
 
+/* The primitives of a suite. Backends plan with these, never with names. New ones are added at the end. */
+enum haw_cipher_kind {
+	HAW_CIPHER_AES_GCM,	      /* RFC 5647; key_size says which AES */
+	HAW_CIPHER_CHACHA20_POLY1305, /* OpenSSH's PROTOCOL.chacha20poly1305 */
+	HAW_CIPHER_AES_CTR,	      /* RFC 4344 §4 */
+	HAW_CIPHER_AES_CBC,	      /* RFC 4253 §6.3 */
+	HAW_CIPHER_3DES_CBC	      /* RFC 4253 §6.3 */
+};
+
+enum haw_mac_kind {
+	HAW_MAC_NONE, /* the cipher authenticates; or the cipher's half of a suite alone */
+	HAW_MAC_HMAC_SHA1,
+	HAW_MAC_HMAC_SHA2_256,
+	HAW_MAC_HMAC_SHA2_512,
+	HAW_MAC_UMAC_64, /* RFC 4418, as OpenSSH uses it: the nonce is the sequence number in 8 bytes */
+	HAW_MAC_UMAC_128
+};
+
 /* What protecting one packet needs from the packets before it. */
 enum haw_chain_mode {
 	HAW_CHAIN_NUMBER,	/* its number only: GCM counts packets since the keys, ChaCha20 uses the
 				 * sequence number */
 	HAW_CHAIN_BLOCKS,	/* how many cipher blocks came before it since the keys: CTR */
-	HAW_CHAIN_CIPHERTEXT	/* the last ciphertext block before it: CBC; sealing is serial */
+	HAW_CHAIN_CIPHERTEXT	/* the last ciphertext block before it: CBC. Sealers and openers keep it:
+				 * each packet is submitted once, in order, and sealing is serial */
 };
 
 typedef struct haw_suite {
@@ -71,6 +90,8 @@ typedef struct haw_suite {
 	uint16_t block_size;	/* padding unit, at least 8 (RFC 4253 §6) */
 	uint8_t length_mode;	/* enum haw_length_mode */
 	uint8_t chain_mode;	/* enum haw_chain_mode */
+	uint8_t cipher_kind;	/* enum haw_cipher_kind */
+	uint8_t mac_kind;	/* enum haw_mac_kind */
 	bool reads_twice;	/* sealing reads the plaintext more than once, so it must not be able
 				 * to change meanwhile (encrypt-and-MAC) */
 	uint64_t soft_bytes;	/* rekey is started after so many bytes under one key */
@@ -133,6 +154,7 @@ typedef struct haw_backend_traits {
 	uint16_t alignment;	/* of the outputs, in bytes */
 	uint16_t headroom;	/* writable bytes needed in front of the first output */
 	uint8_t completion;	/* enum haw_completion_mode */
+	uint32_t min_length;	/* packets with a shorter packet_length are better left to the CPU */
 } haw_backend_traits;
 
 typedef struct haw_backend haw_backend;
@@ -167,22 +189,60 @@ typedef struct haw_sealer_ops {
 	void (*free)(haw_sealer *s);
 } haw_sealer_ops;
 
+enum haw_backend_flags {
+	/* It works on something else than the calling CPU, which may go away while packets are under
+	 * way. The library then keeps the inputs of jobs that are sealed or opened upon themselves,
+	 * leaves packets outside min_length and max_length to the CPU, and goes on there if it fails. */
+	HAW_BACKEND_OFFLOAD = 1
+};
+
+/* A backend, or one opened for one provider or device. Those that keep state embed this as their
+ * first member; every function gets the backend that it belongs to. */
 struct haw_backend {
 	uint32_t abi;		/* HAW_BACKEND_ABI */
 	uint32_t size;		/* of this struct */
-	const char *name;	/* "openssl" */
+	const char *name;	/* as users write it: "openssl", "cryptodev:crypto_qat0" */
 	const char *description; /* one line for people */
-	/* NULL if the backend works on this machine, else why not. Constant text. May be slow on its
-	 * first call (device probing). */
-	const char *(*unusable)(void);
-	/* NULL if it can serve SUITE here, else why not. Constant text. */
-	const char *(*refuses)(const haw_suite *suite);
+	uint32_t flags;		/* enum haw_backend_flags */
+	/* NULL if the backend works on this machine, else why not. The text lives as long as the
+	 * backend. May be slow on its first call (device probing). */
+	const char *(*unusable)(const haw_backend *backend);
+	/* NULL if it can serve SUITE here, else why not. The same. SUITE may be a cipher's half. */
+	const char *(*refuses)(const haw_backend *backend, const haw_suite *suite);
 	/* Make a sealer or opener; NULL and an error if that is impossible. Keys are copied. */
-	haw_sealer *(*new_sealer)(const haw_suite *suite, const haw_keys *keys, haw_error *err);
-	haw_sealer *(*new_opener)(const haw_suite *suite, const haw_keys *keys, haw_error *err);
-	/* The library or device version, for people and calibration; never NULL. */
-	const char *(*version)(void);
+	haw_sealer *(*new_sealer)(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+				  haw_error *err);
+	haw_sealer *(*new_opener)(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+				  haw_error *err);
+	/* The library's, driver's or device's version, for people and calibration; never NULL. */
+	const char *(*version)(const haw_backend *backend);
+	/* Close what a module opened; its sealers are all gone. NULL for those that are constant. */
+	void (*close)(haw_backend *backend);
 };
+
+/* ---- Modules ---- */
+
+/* What the user said for backends that need it. Strings may be NULL. */
+typedef struct haw_backend_options {
+	size_t size;		   /* of this struct, for its growth */
+	const char *eal;	   /* DPDK: arguments of the EAL, split at white space */
+	const char *provider_path; /* OpenSSL: directory of provider and engine modules */
+} haw_backend_options;
+
+/* A kind of backend that is opened by name, and what a shared object of an out-of-tree backend exports
+ * as `const haw_backend_module haw_backend_module`. Such an object is not linked with this library: it
+ * fills in errors itself. It is never unloaded. */
+typedef struct haw_backend_module {
+	uint32_t abi;		 /* HAW_BACKEND_ABI */
+	uint32_t size;		 /* of this struct */
+	const char *name;	 /* what users write before ":", or alone */
+	const char *description; /* one line for people */
+	/* Open the engine that ARGUMENT names: the text behind "NAME:", or "" without. Its name is
+	 * "NAME:ARGUMENT", or NAME. NULL and an error if there is none. Any thread; may wait for a device. */
+	haw_backend *(*open)(const char *argument, const haw_backend_options *options, haw_error *err);
+} haw_backend_module;
+
+#define HAW_BACKEND_MODULE_SYMBOL "haw_backend_module"
 
 /* ---- Suites ---- */
 
@@ -191,6 +251,10 @@ struct haw_backend {
 HAW_API const haw_suite *haw_suite_find(const char *cipher, const char *mac);
 /* The suite at INDEX (0, 1, ...), or NULL behind the last. Any thread. */
 HAW_API const haw_suite *haw_suite_at(size_t index);
+/* The cipher's half of SUITE: the same cipher and length mode without the MAC, mac_kind and sizes of the
+ * MAC being zero; its name is "CIPHER+none" or "CIPHER+none-etm". NULL for an AEAD, or if SUITE is a half.
+ * A backend that can do the half but not the suite is given a MAC by another. Any thread. */
+HAW_API const haw_suite *haw_suite_half(const haw_suite *suite);
 
 /* ---- Backends and their selection ---- */
 

@@ -120,12 +120,12 @@ static void backends_pass_self_tests(void)
 	const haw_suite *suite;
 
 	for (size_t b = 0; (backend = haw_backend_at(b)); b++) {
-		if (backend->unusable()) {
-			harness_skip(backend->name, backend->unusable());
+		if (backend->unusable(backend)) {
+			harness_skip(backend->name, backend->unusable(backend));
 			continue;
 		}
 		for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
-			if (backend->refuses(suite))
+			if (backend->refuses(backend, suite))
 				continue;
 			CHECK_MSG(!haw_selftest_run(backend, suite), "%s %s: %s", backend->name, suite->name,
 				  haw_selftest_run(backend, suite));

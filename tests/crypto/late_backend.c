@@ -196,37 +196,41 @@ static haw_sealer *wrap(haw_sealer *inner, bool opens, bool by_fd)
 	return &l->base;
 }
 
-static haw_sealer *poll_sealer(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *poll_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			       haw_error *err)
 {
-	return wrap(haw_backend_openssl.new_sealer(suite, keys, err), false, false);
+	return wrap(haw_backend_openssl.new_sealer(&haw_backend_openssl, suite, keys, err), false, false);
 }
 
-static haw_sealer *poll_opener(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *poll_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			       haw_error *err)
 {
-	return wrap(haw_backend_openssl.new_opener(suite, keys, err), true, false);
+	return wrap(haw_backend_openssl.new_opener(&haw_backend_openssl, suite, keys, err), true, false);
 }
 
-static haw_sealer *fd_sealer(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *fd_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			     haw_error *err)
 {
-	return wrap(haw_backend_openssl.new_sealer(suite, keys, err), false, true);
+	return wrap(haw_backend_openssl.new_sealer(&haw_backend_openssl, suite, keys, err), false, true);
 }
 
-static haw_sealer *fd_opener(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *fd_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+			     haw_error *err)
 {
-	return wrap(haw_backend_openssl.new_opener(suite, keys, err), true, true);
+	return wrap(haw_backend_openssl.new_opener(&haw_backend_openssl, suite, keys, err), true, true);
 }
 
-static const char *unusable(void)
+static const char *unusable(const haw_backend *backend)
 {
 	return NULL;
 }
 
-static const char *refuses(const haw_suite *suite)
+static const char *refuses(const haw_backend *backend, const haw_suite *suite)
 {
-	return haw_backend_openssl.refuses(suite);
+	return haw_backend_openssl.refuses(&haw_backend_openssl, suite);
 }
 
-static const char *version(void)
+static const char *version(const haw_backend *backend)
 {
 	return "late";
 }

@@ -24,7 +24,8 @@ static const haw_suite *ctr(void)
 
 static bool has_ipsecmb(void)
 {
-	return haw_backend_find("ipsecmb") && !haw_backend_find("ipsecmb")->unusable();
+	return haw_backend_find("ipsecmb") &&
+	       !haw_backend_find("ipsecmb")->unusable(haw_backend_find("ipsecmb"));
 }
 
 static void suites_are_complete(void)
@@ -182,14 +183,16 @@ static haw_sealer *broken(haw_sealer *s)
 	return s;
 }
 
-static haw_sealer *broken_sealer(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *broken_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+				 haw_error *err)
 {
-	return broken(haw_backend_openssl.new_sealer(suite, keys, err));
+	return broken(haw_backend_openssl.new_sealer(&haw_backend_openssl, suite, keys, err));
 }
 
-static haw_sealer *broken_opener(const haw_suite *suite, const haw_keys *keys, haw_error *err)
+static haw_sealer *broken_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
+				 haw_error *err)
 {
-	return broken(haw_backend_openssl.new_opener(suite, keys, err));
+	return broken(haw_backend_openssl.new_opener(&haw_backend_openssl, suite, keys, err));
 }
 
 static void accept_all(haw_job *job)

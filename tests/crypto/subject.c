@@ -14,8 +14,8 @@ static void test_subject(const haw_backend *backend, const haw_suite *suite,
 	haw_error err = {0};
 
 	late_backend_reset(7, 3, 0);
-	s.sealer = backend->new_sealer(suite, &s.keys, &err);
-	s.opener = backend->new_opener(suite, &s.keys, &err);
+	s.sealer = backend->new_sealer(backend, suite, &s.keys, &err);
+	s.opener = backend->new_opener(backend, suite, &s.keys, &err);
 	if (s.sealer && s.opener)
 		test(&s);
 	else
@@ -35,7 +35,7 @@ static void test_backend(const haw_backend *backend, void (*test)(const struct s
 	const haw_suite *suite;
 
 	for (size_t i = 0; (suite = haw_suite_at(i)) && !harness.failed; i++)
-		if (!backend->unusable() && !backend->refuses(suite))
+		if (!backend->unusable(backend) && !backend->refuses(backend, suite))
 			test_subject(backend, suite, test);
 }
 

@@ -129,8 +129,8 @@ static void gcm_vectors_by_ipsecmb(void)
 	const haw_backend *backend = haw_backend_find("ipsecmb");
 	struct tally tally = {0};
 
-	if (!backend || backend->unusable()) {
-		harness_skip("ipsecmb", backend ? backend->unusable() : "not in this build");
+	if (!backend || backend->unusable(backend)) {
+		harness_skip("ipsecmb", backend ? backend->unusable(backend) : "not in this build");
 		return;
 	}
 	if (wycheproof_run("aes_gcm.json", "aes_gcm.json", judge_gcm_ipsecmb, &tally) > 0)

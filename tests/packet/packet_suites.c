@@ -360,12 +360,12 @@ int main(void)
 {
 	for (size_t b = 0; (backend = haw_backend_at(b)); b++) {
 		printf("backend %s\n", backend->name);
-		if (backend->unusable()) {
-			harness_skip(backend->name, backend->unusable());
+		if (backend->unusable(backend)) {
+			harness_skip(backend->name, backend->unusable(backend));
 			continue;
 		}
 		for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
-			skipped = backend->refuses(suite);
+			skipped = backend->refuses(backend, suite);
 			if (skipped)
 				continue;
 			printf("suite %s\n", suite->name);

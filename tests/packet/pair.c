@@ -46,8 +46,8 @@ int use_keys(struct haw_packetizer *p, enum haw_direction direction, const haw_s
 
 	if (!backend)
 		return p->ops->set_keys(p, direction, suite, keys, false, err);
-	engine = direction == HAW_OUTGOING ? backend->new_sealer(suite, keys, err)
-					   : backend->new_opener(suite, keys, err);
+	engine = direction == HAW_OUTGOING ? backend->new_sealer(backend, suite, keys, err)
+					   : backend->new_opener(backend, suite, keys, err);
 	return engine ? use_engine(p, direction, suite, engine, err) : HAW_ECRYPTO;
 }
 
@@ -172,5 +172,5 @@ uint32_t test_random(uint32_t *state, uint32_t below)
 
 bool suite_served(const haw_suite *suite, const haw_backend *backend)
 {
-	return !backend || (!backend->unusable() && !backend->refuses(suite));
+	return !backend || (!backend->unusable(backend) && !backend->refuses(backend, suite));
 }
