@@ -336,7 +336,8 @@ static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw
 	}
 	if (served_by)
 		*served_by = backend;
-	return opens ? backend->new_opener(backend, suite, keys, err) : backend->new_sealer(backend, suite, keys, err);
+	return opens ? backend->new_opener(backend, suite, keys, err)
+		     : backend->new_sealer(backend, suite, keys, err);
 }
 
 haw_sealer *haw_selector_sealer(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,
