@@ -7,8 +7,6 @@
 
 #include <hawser/backend.h>
 
-enum { HAW_BUILT_IN_MAX = 8 };
-
 extern const haw_backend haw_backend_openssl;
 extern const haw_backend haw_backend_ipsecmb;
 

@@ -9,8 +9,7 @@
 
 /* Let S choose BACKEND too, which is not built in: after those that are, or where an override names it.
  * BACKEND is borrowed for the life of S. Its self-tests are run, and remembered, by S. Before S is
- * shared by threads. HAW_EINVAL: it speaks another version of the interface, or its name is taken.
- * HAW_ELIMIT: there are too many. */
+ * shared by threads. HAW_EINVAL: it speaks another version of the interface, or its name is taken. */
 int haw_selector_add(haw_selector *s, const haw_backend *backend);
 
 #endif

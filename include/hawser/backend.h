@@ -268,18 +268,51 @@ HAW_API const char *haw_backend_check(const haw_backend *backend, const haw_suit
 /* The processor and those of its features that matter here: "x86-64: aes pclmul avx2". Any thread. */
 HAW_API const char *haw_cpu_text(void);
 
-/* Which backend serves which cipher: the user's overrides over the built-in order. A selector
- * is made once, is read-only after its overrides are set, and may then be shared by threads. */
+/* Which backend serves which cipher: the user's word over the built-in order. A selector is made once,
+ * is read-only after its options, modules and overrides are set, and may then be shared by threads. It
+ * owns the backends that it has opened, so it outlives every sealer and transport that uses it. */
 typedef struct haw_selector haw_selector;
 
 /* A selector with no overrides; never NULL unless out of memory. */
 HAW_API haw_selector *haw_selector_new(void);
+/* Close the backends that were opened by name, and free. What was loaded stays loaded. */
 HAW_API void haw_selector_free(haw_selector *s);
-/* Add overrides from text "ALG=NAME[,ALG=NAME...]", as --backend and HAWSER_BACKEND have it; ALG
- * is a cipher name, a suite name or "*" (wherever that backend can); of two that name a suite the
- * later one holds. An override that cannot be fulfilled is HAW_EUNSUPPORTED or HAW_ENOTFOUND
- * with a sentence that says what is missing, text of another form HAW_EINVAL. */
+
+/* What the user said besides overrides. Strings are copied; NULL leaves what was set before. */
+typedef struct haw_selector_options {
+	size_t size;		   /* of this struct, for its growth */
+	const char *eal;	   /* as in haw_backend_options */
+	const char *provider_path; /* as in haw_backend_options */
+	/* An absolute directory of modules: "NAME:ARGUMENT" and "NAME" that are not built in are looked
+	 * for as NAME.so there, and nowhere else. By default that of the installation. */
+	const char *module_dir;
+} haw_selector_options;
+
+/* Set OPTIONS, before the overrides that need them. HAW_EINVAL with a sentence for a module_dir that is
+ * not absolute. */
+HAW_API HAW_MUST_USE int haw_selector_set_options(haw_selector *s, const haw_selector_options *options,
+						  haw_error *err);
+/* Load the module in the file PATH, so that overrides may name it: "NAME" or "NAME:ARGUMENT". One that opens
+ * without an argument can also be chosen unasked, after what is built in. The file's code runs in this
+ * process, with all its rights. NAME, if not NULL, receives the module's name, which lives as long as the
+ * process. HAW_ENOTFOUND (no such file), HAW_EFORMAT (it is no module), HAW_EUNSUPPORTED (it is made for
+ * another version of this interface), HAW_EINVAL (its name is taken), each with a sentence. */
+HAW_API HAW_MUST_USE int haw_selector_load_module(haw_selector *s, const char *path, const char **name,
+						  haw_error *err);
+/* Add overrides from text "ALG=NAME[,ALG=NAME...]", as --backend and HAWSER_BACKEND have it; ALG is a
+ * cipher name, a suite name or "*" (wherever that backend can); of two that name a suite the later one
+ * holds. NAME is a backend, or "KIND:ARGUMENT", which is opened: "provider:NAME", "engine:ID",
+ * "cryptodev:DEVICE", or what a loaded module calls itself. An override that cannot be fulfilled is
+ * HAW_EUNSUPPORTED or HAW_ENOTFOUND with a sentence that says what is missing, text of another form
+ * HAW_EINVAL; what stands before it is kept. May wait for a device. */
 HAW_API HAW_MUST_USE int haw_selector_override(haw_selector *s, const char *text, haw_error *err);
+/* Open the backend NAME, as overrides do, without choosing it for anything. Owned by S. NULL and an error as
+ * haw_selector_override has them. */
+HAW_API const haw_backend *haw_selector_open(haw_selector *s, const char *name, haw_error *err);
+/* NULL if BACKEND, built in or one of S, can serve SUITE here and has passed its self-test for it, which is
+ * run if it has not been; else why not, text that lives as long as the backend. Any thread. */
+HAW_API const char *haw_selector_check(const haw_selector *s, const haw_backend *backend,
+				       const haw_suite *suite);
 /* The backend chosen for SUITE: the user's, or the first in order that passes its self-test, which is
  * run on first use (calling this early takes it off the handshake). NULL if openssl's library
  * refuses the suite, or if the user's backend failed its self-test. REASON, if not NULL, receives

@@ -159,6 +159,69 @@ static void added_backends_serve_when_named(void)
 	CHECK(late_counters.overtaken > 0 && late_counters.violations == 0 && late_counters.in_flight == 0);
 }
 
+/* ---- Backends that are opened by name ---- */
+
+static bool refuses_module(const char *path, int code, const char *words)
+{
+	haw_selector *s = haw_selector_new();
+	haw_error err = {0};
+	int result = haw_selector_load_module(s, path, NULL, &err);
+	bool right = result == code && err.code == code && strstr(err.message, words);
+
+	if (!right)
+		printf("    \"%s\": %d \"%s\"\n", path, result, err.message);
+	haw_selector_free(s);
+	return right;
+}
+
+static void files_that_are_no_modules_are_refused(void)
+{
+	CHECK(refuses_module("/nonexistent/module.so", HAW_ENOTFOUND,
+			     "/nonexistent/module.so cannot be read"));
+	CHECK(refuses_module("/etc", HAW_EFORMAT, "it is no regular file"));
+	CHECK(refuses_module("/etc/passwd", HAW_EFORMAT, "/etc/passwd is not a module of backends"));
+}
+
+static void modules_come_from_an_absolute_directory_only(void)
+{
+	haw_selector_options options = {.size = sizeof(options), .module_dir = "modules"};
+	haw_selector *s = haw_selector_new();
+	haw_error err = {0};
+
+	CHECK(haw_selector_set_options(s, &options, &err) == HAW_EINVAL &&
+	      strstr(err.message, "from the root"));
+	options.module_dir = "/nonexistent";
+	CHECK(haw_selector_set_options(s, &options, &err) == 0);
+	CHECK(haw_selector_override(s, "*=cryptodev:crypto_qat0", &err) == HAW_ENOTFOUND);
+	CHECK(strstr(err.message, "/nonexistent/cryptodev.so"));
+	CHECK(haw_selector_override(s, "*=../etc/passwd:x", &err) == HAW_ENOTFOUND);
+	CHECK(strstr(err.message, "there is no backend"));
+	CHECK(!haw_selector_open(s, "nothing:at-all", &err) && err.code == HAW_ENOTFOUND);
+	haw_selector_free(s);
+}
+
+static void any_number_of_overrides_and_backends(void)
+{
+	haw_selector *s = haw_selector_new();
+	static haw_backend lent[100];
+	static char names[100][16];
+	haw_error err;
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(names[i], sizeof(names[i]), "lent-%d", i);
+		lent[i] = haw_backend_openssl;
+		lent[i].name = names[i];
+		CHECK(haw_selector_add(s, &lent[i]) == 0);
+		CHECK(haw_selector_override(s, i % 2 ? "*=openssl" : "*=lent-0", &err) == 0);
+	}
+	CHECK(haw_selector_choose(s, gcm(), NULL, 0) == &haw_backend_openssl);
+	CHECK(haw_selector_override(s, "*=lent-99", &err) == 0);
+	CHECK(haw_selector_choose(s, gcm(), NULL, 0) == &lent[99]);
+	CHECK(haw_selector_open(s, "lent-42", &err) == &lent[42]);
+	CHECK(!haw_selector_check(s, &lent[42], gcm()) && haw_selector_check(NULL, &lent[42], gcm()));
+	haw_selector_free(s);
+}
+
 /* ---- Backends that do wrong ---- */
 
 static haw_sealer_ops broken_ops;
@@ -332,6 +395,9 @@ int main(void)
 	RUN(later_override_wins);
 	RUN(impossible_overrides_say_what_is_missing);
 	RUN(added_backends_serve_when_named);
+	RUN(files_that_are_no_modules_are_refused);
+	RUN(modules_come_from_an_absolute_directory_only);
+	RUN(any_number_of_overrides_and_backends);
 	RUN(self_test_catches_bad_backends);
 	RUN(wide_registers_need_the_system);
 	RUN(arm_features_are_read);

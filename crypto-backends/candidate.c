@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto-backends/candidate.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "crypto-backends/built_in.h"
+#include "crypto-backends/selftest.h"
+
+#define ONE(name) +1
+
+/* The last one stays empty, so that there is an element even in a build without any. */
+static struct haw_candidate built_in[HAW_BUILT_IN_BACKENDS(ONE) + 1];
+static pthread_once_t listing = PTHREAD_ONCE_INIT;
+static pthread_mutex_t testing = PTHREAD_MUTEX_INITIALIZER;
+
+static void list(void)
+{
+	for (size_t i = 0; haw_backend_at(i); i++)
+		built_in[i].backend = haw_backend_at(i);
+}
+
+struct haw_candidate *haw_candidate_built_in(size_t index)
+{
+	pthread_once(&listing, list);
+	return haw_backend_at(index) ? &built_in[index] : NULL;
+}
+
+static const struct haw_verdict *find_verdict(struct haw_candidate *c, const haw_suite *suite)
+{
+	const struct haw_verdict *v = atomic_load_explicit(&c->verdicts, memory_order_acquire);
+
+	while (v && v->suite != suite)
+		v = v->next;
+	return v;
+}
+
+/* Run the self-test and remember what it says. With the mutex held. */
+static const char *test(struct haw_candidate *c, const haw_suite *suite)
+{
+	struct haw_verdict *v = malloc(sizeof(*v));
+
+	if (!v)
+		return "no memory for its self-test";
+	v->suite = suite;
+	v->failure = haw_selftest_run(c->backend, suite);
+	v->next = atomic_load_explicit(&c->verdicts, memory_order_relaxed);
+	atomic_store_explicit(&c->verdicts, v, memory_order_release);
+	return v->failure;
+}
+
+const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite *suite)
+{
+	const char *why = c->backend->unusable(c->backend);
+
+	return why ? why : c->backend->refuses(c->backend, suite);
+}
+
+const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite)
+{
+	const char *why = haw_candidate_excuse(c, suite);
+	const struct haw_verdict *v = why ? NULL : find_verdict(c, suite);
+
+	if (why || v)
+		return why ? why : v->failure;
+	pthread_mutex_lock(&testing);
+	v = find_verdict(c, suite);
+	why = v ? v->failure : test(c, suite);
+	pthread_mutex_unlock(&testing);
+	return why;
+}
+
+void haw_candidate_free(struct haw_candidate *c)
+{
+	struct haw_verdict *v = atomic_load_explicit(&c->verdicts, memory_order_relaxed), *next;
+
+	for (; v; v = next) {
+		next = v->next;
+		free(v);
+	}
+	if (c->owned && c->owned->close)
+		c->owned->close(c->owned);
+	free(c);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The backends that a selector chooses from, and what is remembered of each: what its self-tests said. Those
+ * built in are one set per process; those opened by name, or lent by a program, belong to their selector.
+ */
+#ifndef HAW_CRYPTO_CANDIDATE_H
+#define HAW_CRYPTO_CANDIDATE_H
+
+#include <hawser/backend.h>
+
+#include <stdatomic.h>
+
+/* What the self-test of one suite said. Added at the front of its list, never changed, never removed while
+ * the candidate lives. */
+struct haw_verdict {
+	struct haw_verdict *next;
+	const haw_suite *suite;
+	const char *failure; /* NULL: passed */
+};
+
+struct haw_candidate {
+	const haw_backend *backend;
+	struct haw_candidate *next;
+	haw_backend *owned; /* the same, if it is to be closed with its selector */
+	_Atomic(struct haw_verdict *) verdicts;
+};
+
+/* The candidate of a built-in backend, by its place in the static order; NULL behind the last. */
+struct haw_candidate *haw_candidate_built_in(size_t index);
+/* NULL if C says that it can serve SUITE here, else why not: no self-test. */
+const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite *suite);
+/* The same with its self-test for that suite, which is run if it never was. Any thread. */
+const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite);
+/* Forget the verdicts, close what is owned, free. */
+void haw_candidate_free(struct haw_candidate *c);
+
+#endif
