@@ -7,6 +7,42 @@
 
 #include <openssl/crypto.h>
 
+const char *haw_openssl_refuses(struct haw_openssl_source *source, const haw_suite *suite)
+{
+	const char *cipher = haw_openssl_cipher_name(suite);
+	const char *digest = haw_openssl_digest_name(suite);
+
+	if (!cipher || (suite->mac && !digest) ||
+	    (suite->cipher_kind == HAW_CIPHER_AES_CTR && suite->mac_kind == HAW_MAC_NONE))
+		return "OpenSSL does not do this suite";
+	if (!haw_openssl_cipher(source, cipher))
+		return "this OpenSSL, as configured, has not got the cipher";
+	if (digest && !haw_openssl_digest(source, digest))
+		return "this OpenSSL, as configured, has not got the hash";
+	if (suite->length_mode == HAW_LENGTH_APART && !haw_openssl_mac(source, "Poly1305"))
+		return "this OpenSSL, as configured, has not got Poly1305";
+	return NULL;
+}
+
+haw_sealer *haw_openssl_make(struct haw_openssl_source *source, const haw_suite *suite, const haw_keys *keys,
+			     bool opens, haw_error *err)
+{
+	const char *refusal = haw_openssl_refuses(source, suite);
+
+	if (refusal) {
+		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "%s: %s", suite->name, refusal);
+		return NULL;
+	}
+	switch (suite->cipher_kind) {
+	case HAW_CIPHER_AES_GCM:
+		return haw_openssl_gcm_new(source, suite, keys, opens, err);
+	case HAW_CIPHER_CHACHA20_POLY1305:
+		return haw_openssl_chacha_new(source, suite, keys, opens, err);
+	default:
+		return haw_openssl_ctr_new(source, suite, keys, opens, err);
+	}
+}
+
 static const char *unusable(const haw_backend *backend)
 {
 	return NULL;
@@ -14,44 +50,19 @@ static const char *unusable(const haw_backend *backend)
 
 static const char *refuses(const haw_backend *backend, const haw_suite *suite)
 {
-	const char *cipher = haw_openssl_cipher_name(suite);
-	const char *digest = haw_openssl_digest_name(suite);
-
-	if (!cipher || (suite->mac && !digest))
-		return "OpenSSL does not do this suite";
-	if (!haw_openssl_cipher(cipher))
-		return "this OpenSSL, as configured, has not got the cipher";
-	if (digest && !haw_openssl_digest(digest))
-		return "this OpenSSL, as configured, has not got the hash";
-	if (suite->length_mode == HAW_LENGTH_APART && !haw_openssl_mac("Poly1305"))
-		return "this OpenSSL, as configured, has not got Poly1305";
-	return NULL;
-}
-
-static haw_sealer *make(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
-{
-	const char *refusal = refuses(NULL, suite);
-
-	if (refusal) {
-		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "%s: %s", suite->name, refusal);
-		return NULL;
-	}
-	if (suite->length_mode == HAW_LENGTH_APART)
-		return haw_openssl_chacha_new(suite, keys, opens, err);
-	return suite->mac ? haw_openssl_ctr_new(suite, keys, opens, err)
-			  : haw_openssl_gcm_new(suite, keys, opens, err);
+	return haw_openssl_refuses(&haw_openssl_configured, suite);
 }
 
 static haw_sealer *new_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
 			      haw_error *err)
 {
-	return make(suite, keys, false, err);
+	return haw_openssl_make(&haw_openssl_configured, suite, keys, false, err);
 }
 
 static haw_sealer *new_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
 			      haw_error *err)
 {
-	return make(suite, keys, true, err);
+	return haw_openssl_make(&haw_openssl_configured, suite, keys, true, err);
 }
 
 static const char *version(const haw_backend *backend)

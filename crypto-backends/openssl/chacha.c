@@ -227,10 +227,10 @@ static const haw_sealer_ops opener_ops = {
 	.free = chacha_free,
 };
 
-static bool set_keys(struct chacha *c, const haw_keys *keys)
+static bool set_keys(struct chacha *c, struct haw_openssl_source *source, const haw_keys *keys)
 {
-	const EVP_CIPHER *cipher = haw_openssl_cipher("ChaCha20");
-	const EVP_MAC *mac = haw_openssl_mac("Poly1305");
+	const EVP_CIPHER *cipher = haw_openssl_cipher(source, "ChaCha20");
+	const EVP_MAC *mac = haw_openssl_mac(source, "Poly1305");
 	static const uint8_t iv[16];
 
 	c->packet = EVP_CIPHER_CTX_new();
@@ -241,7 +241,8 @@ static bool set_keys(struct chacha *c, const haw_keys *keys)
 	       EVP_CipherInit_ex2(c->length, cipher, keys->key + 32, iv, 1, NULL);
 }
 
-haw_sealer *haw_openssl_chacha_new(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
+haw_sealer *haw_openssl_chacha_new(struct haw_openssl_source *source, const haw_suite *suite,
+				   const haw_keys *keys, bool opens, haw_error *err)
 {
 	struct chacha *c = calloc(1, sizeof(*c));
 
@@ -250,7 +251,7 @@ haw_sealer *haw_openssl_chacha_new(const haw_suite *suite, const haw_keys *keys,
 		return NULL;
 	}
 	haw_sync_init(&c->sync, opens ? &opener_ops : &sealer_ops, suite, opens, opens ? open : seal);
-	if (!set_keys(c, keys)) {
+	if (!set_keys(c, source, keys)) {
 		haw_openssl_error(err, "set up ChaCha20-Poly1305");
 		chacha_free(&c->sync.base);
 		return NULL;

@@ -223,10 +223,11 @@ static const haw_sealer_ops plain_mac_opener_ops = {
 	.free = ctr_free,
 };
 
-static bool set_keys(struct ctr *c, const haw_suite *suite, const haw_keys *keys)
+static bool set_keys(struct ctr *c, struct haw_openssl_source *source, const haw_suite *suite,
+		     const haw_keys *keys)
 {
-	const EVP_CIPHER *cipher = haw_openssl_cipher(haw_openssl_cipher_name(suite));
-	const EVP_MD *digest = haw_openssl_digest(haw_openssl_digest_name(suite));
+	const EVP_CIPHER *cipher = haw_openssl_cipher(source, haw_openssl_cipher_name(suite));
+	const EVP_MD *digest = haw_openssl_digest(source, haw_openssl_digest_name(suite));
 
 	memcpy(c->iv, keys->iv, sizeof(c->iv));
 	c->cipher = EVP_CIPHER_CTX_new();
@@ -238,7 +239,8 @@ static bool set_keys(struct ctr *c, const haw_suite *suite, const haw_keys *keys
 	       haw_hmac_init(&c->hmac, digest, keys->mac_key, suite->mac_key_size);
 }
 
-haw_sealer *haw_openssl_ctr_new(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
+haw_sealer *haw_openssl_ctr_new(struct haw_openssl_source *source, const haw_suite *suite,
+				const haw_keys *keys, bool opens, haw_error *err)
 {
 	bool etm = suite->length_mode == HAW_LENGTH_CLEAR;
 	const haw_sealer_ops *ops = !opens ? &sealer_ops : etm ? &etm_opener_ops : &plain_mac_opener_ops;
@@ -252,7 +254,7 @@ haw_sealer *haw_openssl_ctr_new(const haw_suite *suite, const haw_keys *keys, bo
 		haw_sync_init(&c->sync, ops, suite, opens, etm ? open_etm : open_plain_mac);
 	else
 		haw_sync_init(&c->sync, ops, suite, opens, etm ? seal_etm : seal_plain_mac);
-	if (!set_keys(c, suite, keys)) {
+	if (!set_keys(c, source, suite, keys)) {
 		haw_openssl_error(err, "set up AES-CTR with HMAC");
 		ctr_free(&c->sync.base);
 		return NULL;

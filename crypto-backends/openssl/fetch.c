@@ -1,46 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each algorithm is fetched once per process: a fetch walks provider tables under locks and
+ * Each algorithm is fetched once per source: a fetch walks provider tables under locks and
  * costs more than sealing a packet.
  */
 #include "crypto-backends/openssl/openssl.h"
 
 #include <openssl/err.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
-enum kind { CIPHER, DIGEST, MAC };
-
-struct algorithm {
+static const struct {
 	const char *name;
-	enum kind kind;
-	_Atomic(void *) fetched;
+	enum haw_openssl_kind kind;
+} algorithms[] = {
+	{"AES-128-GCM", HAW_OPENSSL_CIPHER}, {"AES-256-GCM", HAW_OPENSSL_CIPHER},
+	{"AES-128-CTR", HAW_OPENSSL_CIPHER}, {"AES-192-CTR", HAW_OPENSSL_CIPHER},
+	{"AES-256-CTR", HAW_OPENSSL_CIPHER}, {"ChaCha20", HAW_OPENSSL_CIPHER},
+	{"SHA1", HAW_OPENSSL_DIGEST},        {"SHA256", HAW_OPENSSL_DIGEST},
+	{"SHA512", HAW_OPENSSL_DIGEST},      {"Poly1305", HAW_OPENSSL_MAC},
 };
 
-static struct algorithm algorithms[] = {
-	{.name = "AES-128-GCM", .kind = CIPHER}, {.name = "AES-256-GCM", .kind = CIPHER},
-	{.name = "AES-128-CTR", .kind = CIPHER}, {.name = "AES-192-CTR", .kind = CIPHER},
-	{.name = "AES-256-CTR", .kind = CIPHER}, {.name = "ChaCha20", .kind = CIPHER},
-	{.name = "SHA1", .kind = DIGEST},        {.name = "SHA256", .kind = DIGEST},
-	{.name = "SHA512", .kind = DIGEST},      {.name = "Poly1305", .kind = MAC},
-};
+enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
+
+_Static_assert((int)ALGORITHMS <= (int)HAW_OPENSSL_ALGORITHMS, "a source has no place for each algorithm");
+
+struct haw_openssl_source haw_openssl_configured;
 
 static pthread_mutex_t fetching = PTHREAD_MUTEX_INITIALIZER;
 
-static void *fetch_new(const struct algorithm *a)
+static const void *fetch_new(struct haw_openssl_source *source, size_t index)
 {
-	void *object = NULL;
+	const char *name = algorithms[index].name;
+	const void *object = NULL;
 
-	switch (a->kind) {
-	case CIPHER:
-		object = EVP_CIPHER_fetch(NULL, a->name, NULL);
+	if (source->find)
+		return source->find(source, algorithms[index].kind, name);
+	switch (algorithms[index].kind) {
+	case HAW_OPENSSL_CIPHER:
+		object = EVP_CIPHER_fetch(source->context, name, source->properties);
 		break;
-	case DIGEST:
-		object = EVP_MD_fetch(NULL, a->name, NULL);
+	case HAW_OPENSSL_DIGEST:
+		object = EVP_MD_fetch(source->context, name, source->properties);
 		break;
-	case MAC:
-		object = EVP_MAC_fetch(NULL, a->name, NULL);
+	case HAW_OPENSSL_MAC:
+		object = EVP_MAC_fetch(source->context, name, source->properties);
 		break;
 	}
 	if (!object)
@@ -49,22 +52,21 @@ static void *fetch_new(const struct algorithm *a)
 }
 
 /* A failed fetch is tried again: a provider may be loaded later. */
-static void *fetch(enum kind kind, const char *name)
+static const void *fetch(struct haw_openssl_source *source, enum haw_openssl_kind kind, const char *name)
 {
-	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
-		struct algorithm *a = &algorithms[i];
-		void *object;
+	for (size_t i = 0; i < ALGORITHMS; i++) {
+		const void *object;
 
-		if (a->kind != kind || strcmp(a->name, name) != 0)
+		if (algorithms[i].kind != kind || strcmp(algorithms[i].name, name) != 0)
 			continue;
-		object = atomic_load_explicit(&a->fetched, memory_order_acquire);
+		object = atomic_load_explicit(&source->found[i], memory_order_acquire);
 		if (object)
 			return object;
 		pthread_mutex_lock(&fetching);
-		object = atomic_load_explicit(&a->fetched, memory_order_relaxed);
+		object = atomic_load_explicit(&source->found[i], memory_order_relaxed);
 		if (!object) {
-			object = fetch_new(a);
-			atomic_store_explicit(&a->fetched, object, memory_order_release);
+			object = fetch_new(source, i);
+			atomic_store_explicit(&source->found[i], object, memory_order_release);
 		}
 		pthread_mutex_unlock(&fetching);
 		return object;
@@ -72,19 +74,36 @@ static void *fetch(enum kind kind, const char *name)
 	return NULL;
 }
 
-const EVP_CIPHER *haw_openssl_cipher(const char *name)
+void haw_openssl_source_clear(struct haw_openssl_source *source)
 {
-	return fetch(CIPHER, name);
+	for (size_t i = 0; i < ALGORITHMS; i++) {
+		void *object = (void *)(uintptr_t)atomic_load(&source->found[i]);
+
+		atomic_store(&source->found[i], NULL);
+		if (!object || source->find)
+			continue;
+		if (algorithms[i].kind == HAW_OPENSSL_CIPHER)
+			EVP_CIPHER_free(object);
+		else if (algorithms[i].kind == HAW_OPENSSL_DIGEST)
+			EVP_MD_free(object);
+		else
+			EVP_MAC_free(object);
+	}
 }
 
-const EVP_MD *haw_openssl_digest(const char *name)
+const EVP_CIPHER *haw_openssl_cipher(struct haw_openssl_source *source, const char *name)
 {
-	return fetch(DIGEST, name);
+	return fetch(source, HAW_OPENSSL_CIPHER, name);
 }
 
-const EVP_MAC *haw_openssl_mac(const char *name)
+const EVP_MD *haw_openssl_digest(struct haw_openssl_source *source, const char *name)
 {
-	return fetch(MAC, name);
+	return fetch(source, HAW_OPENSSL_DIGEST, name);
+}
+
+const EVP_MAC *haw_openssl_mac(struct haw_openssl_source *source, const char *name)
+{
+	return fetch(source, HAW_OPENSSL_MAC, name);
 }
 
 const char *haw_openssl_cipher_name(const haw_suite *suite)
@@ -94,12 +113,9 @@ const char *haw_openssl_cipher_name(const haw_suite *suite)
 		uint16_t key_size;
 		const char *openssl;
 	} names[] = {
-		{HAW_CIPHER_AES_GCM, 16, "AES-128-GCM"},
-		{HAW_CIPHER_AES_GCM, 32, "AES-256-GCM"},
-		{HAW_CIPHER_AES_CTR, 16, "AES-128-CTR"},
-		{HAW_CIPHER_AES_CTR, 24, "AES-192-CTR"},
-		{HAW_CIPHER_AES_CTR, 32, "AES-256-CTR"},
-		{HAW_CIPHER_CHACHA20_POLY1305, 64, "ChaCha20"},
+		{HAW_CIPHER_AES_GCM, 16, "AES-128-GCM"}, {HAW_CIPHER_AES_GCM, 32, "AES-256-GCM"},
+		{HAW_CIPHER_AES_CTR, 16, "AES-128-CTR"}, {HAW_CIPHER_AES_CTR, 24, "AES-192-CTR"},
+		{HAW_CIPHER_AES_CTR, 32, "AES-256-CTR"}, {HAW_CIPHER_CHACHA20_POLY1305, 64, "ChaCha20"},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -117,9 +117,10 @@ static const haw_sealer_ops opener_ops = {
 	.free = gcm_free,
 };
 
-haw_sealer *haw_openssl_gcm_new(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
+haw_sealer *haw_openssl_gcm_new(struct haw_openssl_source *source, const haw_suite *suite,
+				const haw_keys *keys, bool opens, haw_error *err)
 {
-	const EVP_CIPHER *cipher = haw_openssl_cipher(haw_openssl_cipher_name(suite));
+	const EVP_CIPHER *cipher = haw_openssl_cipher(source, haw_openssl_cipher_name(suite));
 	struct gcm *g = calloc(1, sizeof(*g));
 
 	if (!g) {
