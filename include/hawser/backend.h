@@ -230,7 +230,7 @@ typedef struct haw_backend_options {
 } haw_backend_options;
 
 /* A kind of backend that is opened by name, and what a shared object of an out-of-tree backend exports
- * as `const haw_backend_module haw_backend_module`. Such an object is not linked with this library: it
+ * as `const haw_backend_module haw_module`. Such an object is not linked with this library: it
  * fills in errors itself. It is never unloaded. */
 typedef struct haw_backend_module {
 	uint32_t abi;		 /* HAW_BACKEND_ABI */
@@ -242,7 +242,7 @@ typedef struct haw_backend_module {
 	haw_backend *(*open)(const char *argument, const haw_backend_options *options, haw_error *err);
 } haw_backend_module;
 
-#define HAW_BACKEND_MODULE_SYMBOL "haw_backend_module"
+#define HAW_BACKEND_MODULE_SYMBOL "haw_module"
 
 /* ---- Suites ---- */
 
