@@ -3,6 +3,7 @@
  * The backend that is always there: OpenSSL's libcrypto, on any CPU, for every suite.
  */
 #include "crypto-backends/backends.h"
+#include "crypto-backends/openssl/mac.h"
 #include "crypto-backends/openssl/openssl.h"
 
 #include <openssl/crypto.h>
@@ -10,18 +11,14 @@
 const char *haw_openssl_refuses(struct haw_openssl_source *source, const haw_suite *suite)
 {
 	const char *cipher = haw_openssl_cipher_name(suite);
-	const char *digest = haw_openssl_digest_name(suite);
 
-	if (!cipher || (suite->mac && !digest) ||
-	    (suite->cipher_kind == HAW_CIPHER_AES_CTR && suite->mac_kind == HAW_MAC_NONE))
-		return "OpenSSL does not do this suite";
+	if (!cipher)
+		return "OpenSSL does not do this cipher";
 	if (!haw_openssl_cipher(source, cipher))
 		return "this OpenSSL, as configured, has not got the cipher";
-	if (digest && !haw_openssl_digest(source, digest))
-		return "this OpenSSL, as configured, has not got the hash";
-	if (suite->length_mode == HAW_LENGTH_APART && !haw_openssl_mac(source, "Poly1305"))
+	if (suite->cipher_kind == HAW_CIPHER_CHACHA20_POLY1305 && !haw_openssl_mac(source, "Poly1305"))
 		return "this OpenSSL, as configured, has not got Poly1305";
-	return NULL;
+	return haw_mac_refuses(source, suite);
 }
 
 haw_sealer *haw_openssl_make(struct haw_openssl_source *source, const haw_suite *suite, const haw_keys *keys,
@@ -39,7 +36,7 @@ haw_sealer *haw_openssl_make(struct haw_openssl_source *source, const haw_suite 
 	case HAW_CIPHER_CHACHA20_POLY1305:
 		return haw_openssl_chacha_new(source, suite, keys, opens, err);
 	default:
-		return haw_openssl_ctr_new(source, suite, keys, opens, err);
+		return haw_openssl_cipher_new(source, suite, keys, opens, err);
 	}
 }
 

@@ -59,7 +59,7 @@ haw_sealer *haw_openssl_gcm_new(struct haw_openssl_source *source, const haw_sui
 				const haw_keys *keys, bool opens, haw_error *err);
 haw_sealer *haw_openssl_chacha_new(struct haw_openssl_source *source, const haw_suite *suite,
 				   const haw_keys *keys, bool opens, haw_error *err);
-haw_sealer *haw_openssl_ctr_new(struct haw_openssl_source *source, const haw_suite *suite,
-				const haw_keys *keys, bool opens, haw_error *err);
+haw_sealer *haw_openssl_cipher_new(struct haw_openssl_source *source, const haw_suite *suite,
+				   const haw_keys *keys, bool opens, haw_error *err);
 
 #endif

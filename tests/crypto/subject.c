@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include "crypto-backends/backends.h"
+#include "crypto-backends/compose.h"
 #include "late_backend.h"
 
 static uint8_t key[HAW_KEY_MAX], mac_key[HAW_MAC_KEY_MAX], iv[HAW_IV_MAX];
@@ -41,12 +43,21 @@ static void test_backend(const haw_backend *backend, void (*test)(const struct s
 
 static void test_all(void (*test)(const struct subject *))
 {
+	static const haw_backend *const others[] = {&haw_backend_openssl, &late_backend_poll,
+						    &late_backend_fd};
 	const haw_backend *backend;
+	size_t i;
 
-	for (size_t i = 0; (backend = haw_backend_at(i)); i++)
+	for (i = 0; (backend = haw_backend_at(i)); i++)
 		test_backend(backend, test);
-	test_backend(&late_backend_poll, test);
-	test_backend(&late_backend_fd, test);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct haw_composite composite;
+
+		haw_composite_init(&composite, others[i]);
+		test_backend(&composite.base, test);
+		if (i > 0)
+			test_backend(others[i], test);
+	}
 }
 
 static void set_keys(bool wrap)
