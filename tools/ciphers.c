@@ -4,7 +4,6 @@
  */
 #include "ciphers.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +11,18 @@
 #include <hawser/backend.h>
 #include <hawser/transport.h>
 
+#include "backends.h"
+#include "config.h"
+
 enum { WRONG_USE = 2 };
 
 static const char usage[] =
-	"usage: hawser ciphers [--json] [--backend CIPHER=NAME]...\n"
+	"usage: hawser ciphers [OPTIONS]\n"
 	"\n"
-	"Lists every algorithm, the backends that can protect packets with each suite on\n"
+	"Lists every algorithm, the engines that can protect packets with each suite on\n"
 	"this machine, and which one is chosen and why.\n"
 	"\n"
-	"  --json                  one JSON object instead of tables\n"
-	"  --backend CIPHER=NAME   choose a backend, as `hawser cp` does; \"*=NAME\" for all\n"
-	"                          that it can do; HAWSER_BACKEND holds the same\n";
+	"  --json                    one JSON object instead of tables\n" TOOL_BACKEND_USAGE;
 
 static const struct list {
 	enum haw_algorithm_kind kind;
@@ -177,16 +177,6 @@ static void print_json(const haw_selector *selector)
 
 /* ---- The command ---- */
 
-static int override(haw_selector *selector, const char *text, const char *where)
-{
-	haw_error err;
-
-	if (haw_selector_override(selector, text, &err) == 0)
-		return 0;
-	fprintf(stderr, "hawser: %s: %s\n", where, err.message);
-	return WRONG_USE;
-}
-
 static int wrong_use(const char *why)
 {
 	if (why)
@@ -195,53 +185,71 @@ static int wrong_use(const char *why)
 	return WRONG_USE;
 }
 
-static int run(haw_selector *selector, int argc, char **argv)
+struct arguments {
+	struct tool_backends backends;
+	bool json, help;
+};
+
+static bool parse(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = {
+		TOOL_BACKEND_OPTIONS,
 		{.name = "json", .val = 'j'},
-		{.name = "backend", .has_arg = required_argument, .val = 'b'},
 		{.name = "help", .val = 'h'},
 		{0},
 	};
-	const char *environment = getenv("HAWSER_BACKEND");
-	int option, status = 0, json = 0;
+	int option;
 
-	if (environment)
-		status = override(selector, environment, "HAWSER_BACKEND");
-	while (status == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return 0;
-		}
+	argv[0] = (char *)"hawser ciphers"; /* how getopt names what is wrong */
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'j')
-			json = 1;
-		else if (option == 'b')
-			status = override(selector, optarg, "--backend");
-		else
-			status = wrong_use(NULL);
+			a->json = true;
+		else if (option == 'h')
+			a->help = true;
+		else if (!tool_backends_take(&a->backends, option, optarg))
+			return false;
 	}
-	if (status == 0 && optind < argc)
-		status = wrong_use("hawser: ciphers takes no names\n");
-	if (status != 0)
-		return status;
-	if (json)
+	return true;
+}
+
+static int run(struct arguments *a)
+{
+	haw_error err;
+	haw_host_config *config = tool_config_load("", &err);
+	haw_selector *selector = NULL;
+	bool json = a->json;
+
+	if (config && tool_config_flag(config, "Json", &json, &err) == 0)
+		selector = tool_backends_selector(&a->backends, config, &err);
+	haw_host_config_free(config);
+	if (!selector) {
+		fprintf(stderr, "hawser: %s\n", err.message);
+		return WRONG_USE;
+	}
+	if (json || a->json)
 		print_json(selector);
 	else
 		print_tables(selector);
+	haw_selector_free(selector);
 	return fflush(stdout) == 0 ? 0 : WRONG_USE;
 }
 
 int haw_tool_ciphers(int argc, char **argv)
 {
-	haw_selector *selector = haw_selector_new();
+	struct arguments a = {0};
 	int status;
 
-	if (!selector) {
-		fprintf(stderr, "hawser: out of memory\n");
-		return WRONG_USE;
+	if (!parse(&a, argc, argv)) {
+		status = wrong_use(NULL);
+	} else if (a.help) {
+		fputs(usage, stdout);
+		status = 0;
+	} else if (optind < argc) {
+		status = wrong_use("hawser: ciphers takes no names\n");
+	} else {
+		status = run(&a);
 	}
-	optind = 1;
-	status = run(selector, argc, argv);
-	haw_selector_free(selector);
+	tool_backends_free(&a.backends);
 	return status;
 }

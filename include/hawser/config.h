@@ -42,6 +42,12 @@ enum haw_config_flags {
 /* An empty configuration. The home directory and the user's name come from the password database.
  * NULL if out of memory or if this user has no entry there. */
 HAW_API haw_config *haw_config_new(haw_error *err);
+/* The same for a program with KEYWORDS of its own (ending with NULL; copied), in place of ssh's: letter case
+ * and dashes in them do not count, so "backend-module" is BackendModule too. Every value is kept for
+ * haw_host_config_option; unknown keywords are errors; relative Includes start at the including file; Match
+ * knows all, host, originalhost and localuser. haw_config_set is not for these, and haw_config_load_default
+ * loads ssh's files. */
+HAW_API haw_config *haw_config_new_options(const char *const *keywords, haw_error *err);
 HAW_API void haw_config_free(haw_config *config);
 /* Use HOME as home directory ("~", %d, the default files) instead. Before anything is loaded. */
 HAW_API HAW_MUST_USE int haw_config_set_home(haw_config *config, const char *home, haw_error *err);
@@ -134,6 +140,11 @@ HAW_API const haw_host_values *haw_host_config_values(const haw_host_config *hos
  * its arguments joined by one blank, or NULL if it is not set. Works for every keyword that OpenSSH
  * knows, notes too. Lives as long as HOST. */
 HAW_API const char *haw_host_config_get(const haw_host_config *host, const char *keyword);
+/* Of a configuration made by haw_config_new_options: the INDEX-th value (0, 1, ...) of KEYWORD that holds, as
+ * haw_host_config_get has it, in the order of the files; NULL behind the last. WHERE, if not NULL, receives
+ * "FILE:LINE", safe to show. Both live as long as HOST. */
+HAW_API const char *haw_host_config_option(const haw_host_config *host, const char *keyword, size_t index,
+					   const char **where);
 /* The INDEX-th note, "FILE:LINE: SendEnv has no effect here", safe to show; NULL behind the last. */
 HAW_API const char *haw_host_config_note(const haw_host_config *host, size_t index);
 

@@ -36,7 +36,8 @@ static void every_option(void)
 	CHECK(strcmp(args.ciphers, "aes128-ctr") == 0 && strcmp(args.config_file, "conf") == 0);
 	CHECK(args.identities.count == 2 && strcmp(args.identities.items[1], "two") == 0);
 	CHECK(args.settings.count == 1 && strcmp(args.settings.items[0], "A=b") == 0);
-	CHECK(args.backends.count == 1 && strcmp(args.backends.items[0], "x=y") == 0);
+	CHECK(args.backends.choices.count == 1 && strcmp(args.backends.choices.items[0], "x=y") == 0);
+	tool_backends_free(&args.backends);
 	CHECK(args.operand_count == 2 && strcmp(args.operands[1], "h:b") == 0);
 	CHECK(PARSE(&args, "-6", "a", "b") == CP_ARGS_RUN && args.family == AF_INET6);
 }

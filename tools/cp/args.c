@@ -7,33 +7,33 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { OPTION_BACKEND = 256, OPTION_JSON, OPTION_HELP };
+enum { OPTION_JSON = 256, OPTION_HELP };
 
-const char cp_usage[] = "usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
-			"\n"
-			"Copies files and directory trees; either side may be [USER@]HOST:[PATH] or\n"
-			"sftp://[USER@]HOST[:PORT]/[PATH].\n"
-			"\n"
-			"  -4, -6             IPv4 or IPv6 only\n"
-			"  -B                 ask nothing (batch mode)\n"
-			"  -c CIPHERS         ciphers to offer, as ssh's Ciphers\n"
-			"  -F FILE            read this configuration instead of ~/.ssh/config\n"
-			"  -i FILE            private key to log in with; may be repeated\n"
-			"  -L                 follow symbolic links inside trees\n"
-			"  -o NAME=VALUE      an option as in ssh_config; may be repeated\n"
-			"  -P PORT            port of the server\n"
-			"  -p                 keep modes and times\n"
-			"  -q                 no progress line\n"
-			"  -r                 copy directories with all that is in them\n"
-			"  -v                 say more; up to three times\n"
-			"  --backend ALG=NAME engine that seals and opens ALG (see hawser ciphers)\n"
-			"  --json             one JSON object a line on standard output\n"
-			"\n"
-			"exit status: 0 all done; 1 some files failed; 2 wrong use or nothing could start;\n"
-			"3 only that sources vanished or changed meanwhile; 255 connection or login failed\n";
+const char cp_usage[] =
+	"usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
+	"\n"
+	"Copies files and directory trees; either side may be [USER@]HOST:[PATH] or\n"
+	"sftp://[USER@]HOST[:PORT]/[PATH].\n"
+	"\n"
+	"  -4, -6             IPv4 or IPv6 only\n"
+	"  -B                 ask nothing (batch mode)\n"
+	"  -c CIPHERS         ciphers to offer, as ssh's Ciphers\n"
+	"  -F FILE            read this configuration instead of ~/.ssh/config\n"
+	"  -i FILE            private key to log in with; may be repeated\n"
+	"  -L                 follow symbolic links inside trees\n"
+	"  -o NAME=VALUE      an option as in ssh_config; may be repeated\n"
+	"  -P PORT            port of the server\n"
+	"  -p                 keep modes and times\n"
+	"  -q                 no progress line\n"
+	"  -r                 copy directories with all that is in them\n"
+	"  -v                 say more; up to three times\n"
+	"\n" TOOL_BACKEND_USAGE "  --json                    one JSON object a line on standard output\n"
+	"\n"
+	"exit status: 0 all done; 1 some files failed; 2 wrong use or nothing could start;\n"
+	"3 only that sources vanished or changed meanwhile; 255 connection or login failed\n";
 
 static const struct option long_options[] = {
-	{"backend", required_argument, NULL, OPTION_BACKEND},
+	TOOL_BACKEND_OPTIONS,
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
@@ -110,12 +110,11 @@ static bool take_option(struct cp_args *args, int option)
 		return add_word(&args->settings, optarg, "-o");
 	case 'P':
 		return parse_port(optarg, &args->port);
-	case OPTION_BACKEND:
-		return add_word(&args->backends, optarg, "--backend");
 	case '?':
 		return false;
 	default:
-		take_flag(args, option);
+		if (!tool_backends_take(&args->backends, option, optarg))
+			take_flag(args, option);
 		return true;
 	}
 }

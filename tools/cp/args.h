@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../backends.h"
+
 enum { CP_WORDS_MAX = 64 };
 
 /* Words given by options that may be repeated; they point into argv. */
@@ -18,13 +20,14 @@ struct cp_words {
 };
 
 struct cp_args {
-	int family;		/* AF_INET, AF_INET6, or 0 */
-	uint16_t port;		/* 0: not given */
+	int family;    /* AF_INET, AF_INET6, or 0 */
+	uint16_t port; /* 0: not given */
 	bool batch, follow, preserve, quiet, recursive, json;
 	int verbose;
 	const char *ciphers, *config_file;
-	struct cp_words identities, settings, backends;
-	char **operands;	/* sources and, last, the destination */
+	struct cp_words identities, settings;
+	struct tool_backends backends;
+	char **operands; /* sources and, last, the destination */
 	size_t operand_count;
 };
 

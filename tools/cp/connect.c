@@ -112,24 +112,12 @@ static bool check_lists(struct cp_session *s, const haw_host_values *values)
 
 static bool choose_backends(struct cp_session *s)
 {
-	const char *environment = getenv("HAWSER_BACKEND");
 	haw_error err;
 
-	s->selector = haw_selector_new();
-	if (!s->selector) {
-		cp_report_wrong(&s->report, "out of memory");
-		return false;
-	}
-	if (environment && environment[0] && haw_selector_override(s->selector, environment, &err) < 0) {
-		cp_report_wrong(&s->report, "HAWSER_BACKEND: %s", err.message);
-		return false;
-	}
-	for (size_t i = 0; i < s->args->backends.count; i++)
-		if (haw_selector_override(s->selector, s->args->backends.items[i], &err) < 0) {
-			cp_report_wrong(&s->report, "--backend: %s", err.message);
-			return false;
-		}
-	return true;
+	s->selector = tool_backends_selector(&s->args->backends, s->tool_config, &err);
+	if (!s->selector)
+		cp_report_wrong(&s->report, "%s", err.message);
+	return s->selector != NULL;
 }
 
 /* ---- What the library has to say ---- */

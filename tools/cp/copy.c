@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "../config.h"
 #include "cp.h"
 #include "download.h"
 #include "interrupt.h"
@@ -72,11 +73,29 @@ static void free_operands(struct operands *o)
 	cp_location_free(&o->destination);
 }
 
+/* Hawser's own configuration, for the host of one side or for none. */
+static bool configure(struct cp_session *s, const struct cp_location *peer)
+{
+	bool json = s->report.json;
+	haw_error err;
+
+	s->tool_config = tool_config_load(peer ? peer->host : "", &err);
+	if (s->tool_config && (json || tool_config_flag(s->tool_config, "Json", &json, &err) == 0)) {
+		s->report.json = json;
+		s->report.progress = s->report.progress && !json;
+		return true;
+	}
+	cp_report_wrong(&s->report, "%s", err.message);
+	return false;
+}
+
 static void run(struct cp_session *s, struct operands *o, char **paths)
 {
-	bool upload = o->destination.remote;
+	bool upload = o->destination.remote, remote = upload || o->sources[0].remote;
 
-	if (!upload && !o->sources[0].remote) {
+	if (!configure(s, !remote ? NULL : upload ? &o->destination : &o->sources[0]))
+		return;
+	if (!remote) {
 		cp_interrupt_catch(NULL);
 		s->report.protocol = "local";
 		s->report.moving = true;
@@ -122,6 +141,7 @@ static void copy(struct cp_session *s)
 		else
 			cp_report_wrong(&s->report, "out of memory");
 	}
+	haw_host_config_free(s->tool_config);
 	free(paths);
 	free_operands(&operands);
 }
@@ -152,5 +172,6 @@ int haw_tool_cp(int argc, char **argv)
 	copy(&session);
 	status = cp_report_end(&session.report);
 	cp_interrupt_end();
+	tool_backends_free(&args.backends);
 	return status;
 }

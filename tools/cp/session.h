@@ -23,6 +23,7 @@ struct cp_session {
 	const struct cp_location *peer;	/* whose host this is */
 	haw_loop *loop;
 	haw_selector *selector;
+	haw_host_config *tool_config; /* of hawser itself */
 	haw_config *config;
 	haw_host_config *host_config;
 	haw_client *client;

@@ -57,6 +57,7 @@ void haw_config_free(haw_config *config)
 	}
 	for (size_t i = 0; i < config->file_count; i++)
 		free(config->files[i]);
+	haw_config_free_options(config);
 	free(config->nodes);
 	free(config->files);
 	free(config->home);
@@ -142,7 +143,7 @@ static int add_line(haw_config *config, const char *file, size_t number, haw_spa
 		free(word);
 		return haw_no_memory(err);
 	}
-	node->keyword = haw_keyword_find(word);
+	node->keyword = haw_config_keyword(config, word);
 	node->word = word;
 	node->arguments = arguments;
 	node->argument_count = count;
@@ -176,7 +177,8 @@ int haw_config_set(haw_config *config, const char *text, haw_error *err)
 struct source {
 	unsigned int flags;
 	int depth;
-	bool check; /* owner and mode */
+	bool check;       /* owner and mode */
+	const char *path; /* of the file that is being read */
 };
 
 static int load_source(haw_config *config, const char *path, const struct source *source, haw_error *err);
@@ -184,7 +186,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 static int load_includes(haw_config *config, const glob_t *found, const struct source *source, haw_error *err)
 {
 	/* As in ssh(1), what is included is checked even where the including file is not. */
-	const struct source inner = {source->flags, source->depth + 1, true};
+	const struct source inner = {source->flags, source->depth + 1, true, NULL};
 
 	for (size_t i = 0; i < found->gl_pathc; i++) {
 		haw_error own;
@@ -206,10 +208,16 @@ static char *include_pattern(haw_config *config, const char *argument, const str
 			     const char **reason)
 {
 	bool system = (source->flags & HAW_CONFIG_SYSTEM) != 0;
+	const char *slash = strrchr(source->path, '/');
 	char *pattern;
 	int n;
 
 	*reason = NULL;
+	if (config->options && argument[0] != '/' && argument[0] != '~')
+		return asprintf(&pattern, "%.*s%s", slash ? (int)(slash + 1 - source->path) : 0, source->path,
+				argument) < 0
+			       ? NULL
+			       : pattern;
 	if (argument[0] == '~' && system) {
 		*reason = "~ has no meaning in the system's configuration";
 		return NULL;
@@ -299,6 +307,7 @@ static int check_owner(const char *path, const struct stat *info, uid_t uid, haw
 
 static int load_source(haw_config *config, const char *path, const struct source *source, haw_error *err)
 {
+	const struct source own = {source->flags, source->depth, source->check, path};
 	struct haw_config_node *node;
 	struct stat info;
 	const char *file;
@@ -318,7 +327,7 @@ static int load_source(haw_config *config, const char *path, const struct source
 		goto out;
 	}
 	node->include = source->depth > 0;
-	result = load_lines(config, file, (haw_span){data, len}, source, err);
+	result = load_lines(config, file, (haw_span){data, len}, &own, err);
 	if (result == 0 && !add_node(config, HAW_NODE_END, file, 0))
 		result = haw_no_memory(err);
 out:
@@ -328,7 +337,7 @@ out:
 
 int haw_config_load_file(haw_config *config, const char *path, unsigned int flags, haw_error *err)
 {
-	struct source source = {flags, 0, (flags & HAW_CONFIG_USER) != 0};
+	struct source source = {flags, 0, (flags & HAW_CONFIG_USER) != 0, NULL};
 	size_t before = config->node_count;
 	const char *reason;
 	char *full = haw_config_expand_home(config, path, &reason);

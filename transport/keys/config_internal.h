@@ -26,7 +26,8 @@ enum haw_keyword_kind {
 	HAW_KEYWORD_VALUE,	/* in force */
 	HAW_KEYWORD_NOTE,	/* without effect here */
 	HAW_KEYWORD_REFUSED,	/* an error, unless the value is inert */
-	HAW_KEYWORD_BLOCK	/* Host, Match, Include */
+	HAW_KEYWORD_BLOCK,	/* Host, Match, Include */
+	HAW_KEYWORD_OPTION	/* of the table of a program: kept for it */
 };
 
 /* Keywords that the code tells apart. The first ones index haw_config_host.given. */
@@ -102,6 +103,8 @@ struct haw_config {
 	size_t set_count;	/* the first nodes: from haw_config_set */
 	char **files;
 	size_t file_count;
+	struct haw_keyword *options; /* haw_config_new_options: instead of ssh's keywords */
+	size_t option_count;
 };
 
 /* Cut the line TEXT (LEN bytes, no newline) into keyword and arguments. 1 if there is one, 0 for an
@@ -117,12 +120,19 @@ struct haw_named_value {
 	char *text;
 };
 
+/* A value of a program's own keyword. */
+struct haw_option_value {
+	char *name, *text, *where;
+};
+
 struct haw_host_config {
 	haw_host_values values;
 	struct haw_named_value *named;	/* for haw_host_config_get */
 	size_t named_count;
 	char **notes;
 	size_t note_count;
+	struct haw_option_value *given;	/* in the order of the files */
+	size_t given_count;
 	void **owned;			/* everything that values point to */
 	size_t owned_count;
 };
@@ -156,5 +166,18 @@ char *haw_config_expand(struct haw_config_lookup *lookup, const struct haw_confi
 			const char *text, const struct haw_expansion *how);
 /* "~" or "~user" at the start of PATH, replaced; malloc'ed. NULL with *REASON, or NULL for no memory. */
 char *haw_config_expand_home(const haw_config *config, const char *path, const char **reason);
+
+/* ---- Keywords of programs (config_options.c) ---- */
+
+/* The keyword WORD of this configuration, or NULL. */
+const struct haw_keyword *haw_config_keyword(const haw_config *config, const char *word);
+/* Keep the value of NODE, whose keyword is HAW_KEYWORD_OPTION. */
+int haw_config_keep_option(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+/* 1 if the Match line NODE holds, 0 if not, negative if it is wrong. */
+int haw_config_match_options(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+void haw_config_free_options(haw_config *config);
+void haw_host_config_free_options(haw_host_config *host);
+/* The arguments of NODE with one blank between; malloc'ed, or NULL. */
+char *haw_config_join(const struct haw_config_node *node);
 
 #endif

@@ -39,6 +39,7 @@ void haw_host_config_free(haw_host_config *host)
 		free(host->notes[i]);
 	for (size_t i = 0; i < host->owned_count; i++)
 		free(host->owned[i]);
+	haw_host_config_free_options(host);
 	free(host->named);
 	free(host->notes);
 	free(host->owned);
@@ -70,7 +71,7 @@ const char *haw_host_config_get(const haw_host_config *host, const char *keyword
 	return found ? find_named(host, found->name) : NULL;
 }
 
-static char *join_arguments(const struct haw_config_node *node)
+char *haw_config_join(const struct haw_config_node *node)
 {
 	size_t size = 1;
 	char *text, *at;
@@ -102,7 +103,7 @@ static int remember(struct haw_config_lookup *lookup, const struct haw_config_no
 	if (!named)
 		return haw_no_memory(lookup->err);
 	host->named = named;
-	text = join_arguments(node);
+	text = haw_config_join(node);
 	if (!text)
 		return haw_no_memory(lookup->err);
 	named[host->named_count++] = (struct haw_named_value){node->keyword->name, text};
@@ -174,10 +175,11 @@ static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_
 static int apply(struct haw_config_lookup *lookup, const struct haw_config_node *node)
 {
 	const struct haw_keyword *keyword = node->keyword;
-	int first = remember(lookup, node);
+	int first = keyword->kind == HAW_KEYWORD_OPTION ? haw_config_keep_option(lookup, node)
+							: remember(lookup, node);
 	bool counts;
 
-	if (first < 0)
+	if (first < 0 || keyword->kind == HAW_KEYWORD_OPTION)
 		return first;
 	if (keyword->kind == HAW_KEYWORD_VALUE)
 		return keep_value(lookup, node);
@@ -209,7 +211,9 @@ static int judge_unknown(struct haw_config_lookup *lookup, const struct haw_conf
 	if (haw_pattern_list_match(patterns, word, true))
 		return add_note(lookup, node, "is unknown, and ignored as IgnoreUnknown says");
 	return haw_config_fail(node, lookup->err, HAW_EFORMAT,
-			       "ssh_config(5) has no such keyword (IgnoreUnknown can name it)");
+			       lookup->config->options
+				       ? "there is no such option"
+				       : "ssh_config(5) has no such keyword (IgnoreUnknown can name it)");
 }
 
 /* Where the walk stands in one file. */
@@ -252,6 +256,11 @@ static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_
 		return found < 0 ? found : 0;
 	case HAW_K_MATCH:
 		walk->active = false;
+		if (lookup->config->options && !walk->never) {
+			found = haw_config_match_options(lookup, node);
+			walk->active = found > 0;
+			return found < 0 ? found : 0;
+		}
 		return walk->never ? 0 : refuse(lookup, node);
 	case HAW_K_INCLUDE:
 		return 0;
@@ -298,7 +307,7 @@ haw_host_config *haw_config_lookup(const haw_config *config, const char *host, h
 		lookup->host = found;
 		lookup->err = err ? err : &own;
 		result = walk_nodes(lookup);
-		if (result == 0)
+		if (result == 0 && !config->options)
 			result = haw_config_read_values(lookup);
 	} else {
 		haw_no_memory(err);

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The user's word about backends: options, environment, configuration files.
+
+usage: test_options.py HAWSER MODULES [WORD...]
+"""
+
+import os
+import sys
+
+from command import Command
+from harness import Report, check, finish
+
+GCM, OTHER = 'aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'
+command = Command(sys.argv[1], sys.argv[2])
+EXAMPLE = command.module('example')
+
+
+def chosen(suite, *arguments, **environment):
+    return command.suites(*arguments, **environment)[suite]['chosen']
+
+
+def option_over_environment_over_files():
+    command.configure(f'Backend {GCM} openssl\n')
+    module = ('--backend-module', EXAMPLE)
+    check(chosen(GCM, *module) == 'openssl', 'the file does not count')
+    check(chosen(GCM, *module, HAWSER_BACKEND=f'{GCM}=example') == 'example', 'the environment does not win')
+    check(chosen(GCM, *module, '--backend', f'{GCM}=openssl', HAWSER_BACKEND=f'{GCM}=example') == 'openssl',
+          'the option does not win')
+    check('chosen by the user' in command.suites(*module)[GCM]['reason'], 'no reason')
+
+
+def grammar_of_files():
+    command.configure(f'''# a comment
+Host elsewhere
+	Backend * nonexistent
+Host *
+	backend-module = "{EXAMPLE}"
+	BACKEND "{GCM}" example	# the first value wins
+	Backend {GCM} openssl
+	Backend {OTHER}=openssl
+Match host elsewhere
+	Backend * nonexistent
+Match all
+	ProviderPath /usr/lib
+''')
+    check(chosen(GCM) == 'example', 'the first line does not win')
+    check(chosen(OTHER) == 'openssl', 'ALG=NAME is not understood')
+
+
+def base_directory_is_honoured():
+    command.configure(f'Backend {GCM} nonexistent\n')
+    command.configure(f'Backend {GCM} openssl\n', 'other')
+    check(chosen(GCM, XDG_CONFIG_HOME=os.path.join(command.home, 'other')) == 'openssl', 'XDG_CONFIG_HOME')
+    command.refused('ciphers', words='no backend "nonexistent"', XDG_CONFIG_HOME='other')
+
+
+def blocks_hold_for_the_host():
+    path = command.configure('Host one tw?\n\tBackend * nonexistent\nMatch host three\n\tBackend * missing\n')
+    for host, name in (('one', 'nonexistent'), ('two', 'nonexistent'), ('three', 'missing')):
+        command.refused('cp', '/etc/passwd', f'{host}:', words=[f'{path}:', f'no backend "{name}"'])
+    command.suites()
+
+
+def errors_name_file_and_line():
+    for text, words in ((f'\nBackend {GCM}\n', 'write CIPHER=NAME'),
+                        ('\nBackend rot13 openssl\n', 'no cipher "rot13"'),
+                        ('\nBackend a b c\n', 'takes an algorithm and the name of a backend'),
+                        ('\nColour red\n', 'Colour: there is no such option'),
+                        ('\nJson maybe\n', '"maybe" is not yes or no'),
+                        ('\nBackendModule module.so\n', 'from the root'),
+                        ('\nBackendModule /nonexistent.so\n', '/nonexistent.so cannot be read'),
+                        ('\nMatch exec true\n', 'host, originalhost and localuser'),
+                        ('\nBackend "x\n', 'a quote is not closed')):
+        path = command.configure(text)
+        command.refused('ciphers', words=[f'{path}:2: ', words])
+        command.refused('cp', '/etc/passwd', 'host:', words=[f'{path}:2: ', words])
+
+
+def files_that_others_may_write_are_refused():
+    os.chmod(command.configure('Json yes\n'), 0o666)
+    command.refused('ciphers', words='bad owner or permissions')
+
+
+def bad_choices_are_wrong_use():
+    command.unconfigure()
+    for arguments, words in ((('--backend', 'x'), 'write CIPHER=NAME'),
+                             (('--backend', f'{GCM}=qat'), 'there is no backend "qat"'),
+                             (('--backend', 'rot13=openssl'), 'no cipher "rot13"'),
+                             (('--backend-module', '/nonexistent.so'), 'cannot be read'),
+                             (('--backend-module', '/etc/passwd'), 'is not a module of backends'),
+                             (('--backend-module', command.module('unnamed')), 'exports no haw_module'),
+                             (('--backend-module', command.module('other')), 'version 1'),
+                             (('--backend-module', EXAMPLE, '--backend', f'{GCM}=example:x'), 'has no devices')):
+        for use in (('ciphers', *arguments), ('cp', *arguments, '/etc/passwd', 'host:')):
+            command.refused(*use, words=words)
+    command.refused('ciphers', words='HAWSER_BACKEND: ', HAWSER_BACKEND='x')
+    command.refused('ciphers', words='from the root', HAWSER_MODULE_DIR='modules')
+
+
+def modules_are_found_in_their_directory():
+    check(chosen(GCM, '--backend', f'{GCM}=example', HAWSER_MODULE_DIR=command.modules) == 'example', 'not found')
+    # The working directory is no place to load from.
+    os.symlink(EXAMPLE, os.path.join(command.home, 'example.so'))
+    command.refused('ciphers', '--backend', f'{GCM}=example', words='there is no backend "example"')
+
+
+def flags_come_from_files():
+    command.configure('Json yes\n')
+    done = command.run('ciphers')
+    check(done.returncode == 0 and done.stdout.startswith('{'), done.stdout[:100] + done.stderr)
+    source = os.path.join(command.home, 'source')
+    open(source, 'w').close()
+    done = command.run('cp', source, source + '2')
+    check('"type":"summary"' in done.stdout, done.stdout + done.stderr)
+
+
+def main():
+    report = Report(sys.argv[3:])
+    try:
+        for test in (option_over_environment_over_files, grammar_of_files, base_directory_is_honoured,
+                     blocks_hold_for_the_host, errors_name_file_and_line, files_that_others_may_write_are_refused,
+                     bad_choices_are_wrong_use, modules_are_found_in_their_directory, flags_come_from_files):
+            report.run('tools options ' + test.__name__, test)
+    finally:
+        command.close()
+    finish(report)
+
+
+if __name__ == '__main__':
+    main()
