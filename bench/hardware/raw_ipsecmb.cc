@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "packet_bench.h"
+#include "bench/hardware/raw.h"
 
 #include <intel-ipsec-mb.h>
 #include <openssl/crypto.h>
@@ -7,18 +7,23 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bench/hardware/keys.h"
+
+namespace bench
+{
+
 namespace
 {
 
-struct Raw : RawPrimitive {
+struct Gcm : RawPrimitive {
 	IMB_MGR *mgr = alloc_mb_mgr(0);
 	struct gcm_key_data *key;
 	struct gcm_context_data context;
 	aes_gcm_enc_dec_t call;
-	uint8_t iv[12];
+	Keys keys;
 	bool opens;
 
-	Raw(size_t key_size, const uint8_t *key_bytes, const uint8_t *iv_bytes, bool o) : opens(o)
+	Gcm(size_t key_size, bool o) : opens(o)
 	{
 		IMB_ARCH arch;
 
@@ -26,16 +31,15 @@ struct Raw : RawPrimitive {
 		if (!mgr || !key)
 			abort();
 		init_mb_mgr_auto(mgr, &arch);
-		memcpy(iv, iv_bytes, sizeof(iv));
 		if (key_size == 16) {
-			IMB_AES128_GCM_PRE(mgr, key_bytes, key);
+			IMB_AES128_GCM_PRE(mgr, keys.key, key);
 			call = opens ? mgr->gcm128_dec : mgr->gcm128_enc;
 		} else {
-			IMB_AES256_GCM_PRE(mgr, key_bytes, key);
+			IMB_AES256_GCM_PRE(mgr, keys.key, key);
 			call = opens ? mgr->gcm256_dec : mgr->gcm256_enc;
 		}
 	}
-	~Raw() override
+	~Gcm() override
 	{
 		free_mb_mgr(mgr);
 		free(key);
@@ -46,7 +50,7 @@ struct Raw : RawPrimitive {
 		static const uint8_t aad[4] = {};
 		uint8_t computed[16];
 
-		call(key, &context, out, in, len, iv, aad, sizeof(aad), computed, sizeof(computed));
+		call(key, &context, out, in, len, keys.iv, aad, sizeof(aad), computed, sizeof(computed));
 		if (opens)
 			return CRYPTO_memcmp(computed, tag, sizeof(computed)) == 0;
 		memcpy(tag, computed, sizeof(computed));
@@ -56,8 +60,11 @@ struct Raw : RawPrimitive {
 
 } // namespace
 
-std::unique_ptr<RawPrimitive> make_raw_ipsecmb(size_t key_size, const uint8_t *key, const uint8_t *iv,
-					       bool opens)
+std::unique_ptr<RawPrimitive> make_raw_ipsecmb(const haw_suite *suite, bool opens)
 {
-	return std::make_unique<Raw>(key_size, key, iv, opens);
+	if (suite->cipher_kind == HAW_CIPHER_AES_GCM)
+		return std::make_unique<Gcm>(suite->key_size, opens);
+	return nullptr;
 }
+
+} // namespace bench
