@@ -41,13 +41,38 @@ static void test_backend(const haw_backend *backend, void (*test)(const struct s
 			test_subject(backend, suite, test);
 }
 
+/* The backend that HAWSER_TEST_BACKEND names, opened from the modules in HAWSER_TEST_MODULES with the
+ * arguments in HAWSER_TEST_EAL; it stays open as devices do. */
+static const haw_backend *named_backend(const char *name)
+{
+	static const haw_backend *backend;
+	static haw_selector *selector;
+	const haw_selector_options options = {sizeof(options), getenv("HAWSER_TEST_EAL"), NULL,
+					      getenv("HAWSER_TEST_MODULES")};
+	haw_error err = {0};
+
+	if (backend)
+		return backend;
+	selector = haw_selector_new();
+	if (haw_selector_set_options(selector, &options, &err) == 0)
+		backend = haw_selector_open(selector, name, &err);
+	if (!backend)
+		harness_fail(__FILE__, __LINE__, err.message);
+	return backend;
+}
+
 static void test_all(void (*test)(const struct subject *))
 {
 	static const haw_backend *const others[] = {&haw_backend_openssl, &late_backend_poll,
 						    &late_backend_fd};
-	const haw_backend *backend;
+	const char *name = getenv("HAWSER_TEST_BACKEND");
+	const haw_backend *backend = name ? named_backend(name) : NULL;
 	size_t i;
 
+	if (backend)
+		test_backend(backend, test);
+	if (name)
+		return;
 	for (i = 0; (backend = haw_backend_at(i)); i++)
 		test_backend(backend, test);
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
