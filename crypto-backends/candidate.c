@@ -2,28 +2,42 @@
 #include "crypto-backends/candidate.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "crypto-backends/backends.h"
 #include "crypto-backends/built_in.h"
 #include "crypto-backends/selftest.h"
 
 #define ONE(name) +1
 
 /* The last one stays empty, so that there is an element even in a build without any. */
-static struct haw_candidate built_in[HAW_BUILT_IN_BACKENDS(ONE) + 1];
+static struct haw_candidate_pair built_in[HAW_BUILT_IN_BACKENDS(ONE) + 1];
 static pthread_once_t listing = PTHREAD_ONCE_INIT;
 static pthread_mutex_t testing = PTHREAD_MUTEX_INITIALIZER;
+
+void haw_candidate_init(struct haw_candidate_pair *pair, const haw_backend *backend)
+{
+	pair->alone.backend = backend;
+	if (backend == &haw_backend_openssl)
+		return;
+	haw_composite_init(&pair->composite, backend);
+	snprintf(pair->name, sizeof(pair->name), "%s+openssl", backend->name);
+	pair->composite.base.name = pair->name;
+	pair->joined.backend = &pair->composite.base;
+	pair->alone.joined = &pair->joined;
+}
 
 static void list(void)
 {
 	for (size_t i = 0; haw_backend_at(i); i++)
-		built_in[i].backend = haw_backend_at(i);
+		haw_candidate_init(&built_in[i], haw_backend_at(i));
 }
 
 struct haw_candidate *haw_candidate_built_in(size_t index)
 {
 	pthread_once(&listing, list);
-	return haw_backend_at(index) ? &built_in[index] : NULL;
+	return haw_backend_at(index) ? &built_in[index].alone : NULL;
 }
 
 static const struct haw_verdict *find_verdict(struct haw_candidate *c, const haw_suite *suite)
@@ -56,6 +70,13 @@ const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite 
 	return why ? why : c->backend->refuses(c->backend, suite);
 }
 
+struct haw_candidate *haw_candidate_for(struct haw_candidate *c, const haw_suite *suite)
+{
+	if (c->joined && haw_candidate_excuse(c, suite) && !haw_candidate_excuse(c->joined, suite))
+		return c->joined;
+	return c;
+}
+
 const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite)
 {
 	const char *why = haw_candidate_excuse(c, suite);
@@ -70,7 +91,7 @@ const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite)
 	return why;
 }
 
-void haw_candidate_free(struct haw_candidate *c)
+static void forget(struct haw_candidate *c)
 {
 	struct haw_verdict *v = atomic_load_explicit(&c->verdicts, memory_order_relaxed), *next;
 
@@ -78,6 +99,13 @@ void haw_candidate_free(struct haw_candidate *c)
 		next = v->next;
 		free(v);
 	}
+}
+
+void haw_candidate_free(struct haw_candidate *c)
+{
+	forget(c);
+	if (c->joined)
+		forget(c->joined);
 	if (c->owned && c->owned->close)
 		c->owned->close(c->owned);
 	free(c);

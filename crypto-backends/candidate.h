@@ -10,6 +10,8 @@
 
 #include <stdatomic.h>
 
+#include "crypto-backends/compose.h"
+
 /* What the self-test of one suite said. Added at the front of its list, never changed, never removed while
  * the candidate lives. */
 struct haw_verdict {
@@ -18,12 +20,29 @@ struct haw_verdict {
 	const char *failure; /* NULL: passed */
 };
 
+enum { HAW_BACKEND_NAME_MAX = 255 };
+
 struct haw_candidate {
 	const haw_backend *backend;
 	struct haw_candidate *next;
 	haw_backend *owned; /* the same, if it is to be closed with its selector */
 	_Atomic(struct haw_verdict *) verdicts;
+	/* The same backend beside openssl's MACs, for suites of which it has the cipher only; NULL for
+	 * openssl, and for what is itself such a pair. */
+	struct haw_candidate *joined;
 };
+
+/* A candidate with its pair, as they are stored. */
+struct haw_candidate_pair {
+	struct haw_candidate alone, joined;
+	struct haw_composite composite;
+	char name[HAW_BACKEND_NAME_MAX + sizeof("+openssl")];
+};
+
+/* Fill in PAIR, which is all zero, for BACKEND. */
+void haw_candidate_init(struct haw_candidate_pair *pair, const haw_backend *backend);
+/* C, or its pair where that can serve SUITE and C alone cannot. */
+struct haw_candidate *haw_candidate_for(struct haw_candidate *c, const haw_suite *suite);
 
 /* The candidate of a built-in backend, by its place in the static order; NULL behind the last. */
 struct haw_candidate *haw_candidate_built_in(size_t index);
@@ -31,7 +50,7 @@ struct haw_candidate *haw_candidate_built_in(size_t index);
 const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite *suite);
 /* The same with its self-test for that suite, which is run if it never was. Any thread. */
 const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite);
-/* Forget the verdicts, close what is owned, free. */
+/* Forget the verdicts, close what is owned, free; C is the first of a pair of its own. */
 void haw_candidate_free(struct haw_candidate *c);
 
 #endif

@@ -15,7 +15,7 @@
 #include "crypto-backends/registry.h"
 #include "crypto-backends/selector.h"
 
-enum { NAME_MAX_LENGTH = 63, INSTANCE_MAX_LENGTH = 255 };
+enum { NAME_MAX_LENGTH = 63 };
 
 const char *haw_backend_malformed(const haw_backend *backend)
 {
@@ -230,7 +230,7 @@ struct haw_candidate *haw_selector_require(haw_selector *s, const char *name, ha
 
 	if (c)
 		return c;
-	if (!good_kind(name, len) || strlen(name) > INSTANCE_MAX_LENGTH ||
+	if (!good_kind(name, len) || strlen(name) > HAW_BACKEND_NAME_MAX ||
 	    (haw_registry_why_missing(name) && !find_module(s, name, len))) {
 		unknown_backend(s, name, err);
 		return NULL;

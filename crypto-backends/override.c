@@ -14,10 +14,11 @@ static bool names_suite(const char *algorithm, const haw_suite *suite)
 }
 
 /* Whether BACKEND can do what ALGORITHM names: all of it for a suite, some of it for a cipher or "*". */
-static int check(const char *algorithm, const struct haw_candidate *c, haw_error *err)
+static int check(const char *algorithm, struct haw_candidate *c, haw_error *err)
 {
 	const haw_backend *backend = c->backend;
 	const char *why = backend->unusable(backend), *refusal = NULL;
+	struct haw_candidate *able;
 	const haw_suite *suite;
 	char shown[128];
 	bool known = false;
@@ -29,8 +30,9 @@ static int check(const char *algorithm, const struct haw_candidate *c, haw_error
 		if (!names_suite(algorithm, suite))
 			continue;
 		known = true;
+		able = haw_candidate_for(c, suite);
 		refusal = backend->refuses(backend, suite);
-		if (!refusal)
+		if (!haw_candidate_excuse(able, suite))
 			return 0;
 	}
 	haw_escape(shown, sizeof(shown), algorithm, strlen(algorithm));
@@ -99,11 +101,19 @@ int haw_selector_override(haw_selector *s, const char *text, haw_error *err)
 	return 0;
 }
 
-const struct haw_override *haw_override_find(const haw_selector *s, const haw_suite *suite)
+const struct haw_override *haw_override_find(const haw_selector *s, const haw_suite *suite,
+					     const struct haw_override **vain)
 {
-	for (const struct haw_override *o = s ? s->overrides : NULL; o; o = o->next)
-		if (names_suite(o->algorithm, suite) && !haw_candidate_excuse(o->candidate, suite))
+	*vain = NULL;
+	for (const struct haw_override *o = s ? s->overrides : NULL; o; o = o->next) {
+		if (!names_suite(o->algorithm, suite))
+			continue;
+		if (!haw_candidate_excuse(haw_candidate_for(o->candidate, suite), suite))
 			return o;
+		/* "*" asks for what can be had. */
+		if (!*vain && strcmp(o->algorithm, "*") != 0)
+			*vain = o;
+	}
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto-backends/select.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,14 +105,16 @@ struct haw_candidate *haw_selector_find(const haw_selector *s, const char *name)
 
 struct haw_candidate *haw_selector_append(haw_selector *s, const haw_backend *backend, haw_backend *owned)
 {
-	struct haw_candidate *c = calloc(1, sizeof(*c));
+	struct haw_candidate_pair *pair = calloc(1, sizeof(*pair));
+	struct haw_candidate *c;
 
-	if (!c) {
+	if (!pair) {
 		if (owned && owned->close)
 			owned->close(owned);
 		return NULL;
 	}
-	c->backend = backend;
+	haw_candidate_init(pair, backend);
+	c = &pair->alone;
 	c->owned = owned;
 	*s->added_end = c;
 	s->added_end = &c->next;
@@ -142,41 +145,90 @@ const char *haw_backend_check(const haw_backend *backend, const haw_suite *suite
 
 /* ---- Choosing ---- */
 
+/* A sentence in a buffer of the caller's, cut where it no longer fits. */
+struct sentence {
+	char *text;
+	size_t size, len;
+};
+
+HAW_PRINTF(2, 3)
+static void say(struct sentence *s, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	if (s->len + 1 >= s->size)
+		return;
+	va_start(args, format);
+	n = vsnprintf(s->text + s->len, s->size - s->len, format, args);
+	va_end(args);
+	s->len += n > 0 ? (size_t)n : 0;
+	if (s->len >= s->size)
+		s->len = s->size - 1;
+}
+
+/* Who does what, where one backend has the cipher only. */
+static void say_halves(struct sentence *s, const struct haw_candidate *c, const struct haw_candidate *chosen)
+{
+	if (chosen != c)
+		say(s, "; %s does the cipher and openssl the MAC", c->backend->name);
+}
+
+/* What the user named, or nothing. */
+static struct haw_candidate *keep_word(const struct haw_override *override, const haw_suite *suite,
+				       struct sentence *s)
+{
+	struct haw_candidate *chosen = haw_candidate_for(override->candidate, suite);
+	const char *why = haw_candidate_check(chosen, suite);
+
+	say(s, "chosen by the user (%s=%s)", override->algorithm, override->candidate->backend->name);
+	say_halves(s, override->candidate, chosen);
+	if (why)
+		say(s, ", but %s", why);
+	return why ? NULL : chosen;
+}
+
+/* The first in the static order. */
+static struct haw_candidate *follow_order(const haw_selector *s, const haw_suite *suite,
+					  struct sentence *sentence)
+{
+	char text[256] = "";
+	struct sentence skipped = {text, sizeof(text), 0};
+	struct haw_candidate *c, *chosen = NULL;
+	const char *why;
+
+	for (size_t i = 0; (c = haw_selector_candidate_at(s, i)); i++) {
+		chosen = haw_candidate_for(c, suite);
+		why = haw_candidate_check(chosen, suite);
+		if (!why)
+			break;
+		say(&skipped, "%s%s: %s", skipped.len ? "; " : "", c->backend->name, why);
+	}
+	if (!c) {
+		say(sentence, "no backend can (%s)", text);
+		return NULL;
+	}
+	say(sentence, "first in the order of preference%s", skipped.len ? " that can" : "");
+	say_halves(sentence, c, chosen);
+	if (skipped.len)
+		say(sentence, "; %s", text);
+	return chosen;
+}
+
 const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason,
 				       size_t size)
 {
-	const struct haw_override *override = haw_override_find(s, suite);
-	char skipped[256] = "", unused[1];
-	struct haw_candidate *c;
-	const char *why;
-	size_t at = 0;
+	const struct haw_override *vain, *override = haw_override_find(s, suite, &vain);
+	struct sentence sentence = {reason, reason ? size : 0, 0};
+	struct haw_candidate *chosen;
 
-	if (!reason) {
-		reason = unused;
-		size = sizeof(unused);
-	}
-	if (override) {
-		c = override->candidate;
-		why = haw_candidate_check(c, suite);
-		snprintf(reason, size, "chosen by the user (%s=%s)%s%s", override->algorithm,
-			 c->backend->name, why ? ", but " : "", why ? why : "");
-		return why ? NULL : c->backend;
-	}
-	for (size_t i = 0; (c = haw_selector_candidate_at(s, i)); i++) {
-		why = haw_candidate_check(c, suite);
-		if (!why)
-			break;
-		if (at < sizeof(skipped))
-			at += (size_t)snprintf(skipped + at, sizeof(skipped) - at, "%s%s: %s", at ? "; " : "",
-					       c->backend->name, why);
-	}
-	if (!c)
-		snprintf(reason, size, "no backend can (%s)", skipped);
-	else if (at > 0)
-		snprintf(reason, size, "first in the order of preference that can; %s", skipped);
-	else
-		snprintf(reason, size, "first in the order of preference");
-	return c ? c->backend : NULL;
+	if (reason && size > 0)
+		reason[0] = '\0';
+	if (!override && vain)
+		say(&sentence, "%s, which the user chose for %s, cannot do it; ",
+		    vain->candidate->backend->name, vain->algorithm);
+	chosen = override ? keep_word(override, suite, &sentence) : follow_order(s, suite, &sentence);
+	return chosen ? chosen->backend : NULL;
 }
 
 static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw_keys *keys, bool opens,

@@ -38,8 +38,10 @@ struct haw_candidate *haw_selector_find(const haw_selector *s, const char *name)
 struct haw_candidate *haw_selector_append(haw_selector *s, const haw_backend *backend, haw_backend *owned);
 /* The candidate of that name, opened if need be. NULL and an error. */
 struct haw_candidate *haw_selector_require(haw_selector *s, const char *name, haw_error *err);
-/* The user's word for SUITE: the last one that names it and can be kept; NULL if there is none. */
-const struct haw_override *haw_override_find(const haw_selector *s, const haw_suite *suite);
+/* The user's word for SUITE: the last one that names it and can be kept; NULL if there is none. VAIN receives
+ * the last one that names its cipher and cannot be kept, or NULL. */
+const struct haw_override *haw_override_find(const haw_selector *s, const haw_suite *suite,
+					     const struct haw_override **vain);
 void haw_overrides_free(haw_selector *s);
 /* Whether BACKEND is one that this library can call: NULL, or what is wrong with it. */
 const char *haw_backend_malformed(const haw_backend *backend);

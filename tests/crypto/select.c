@@ -222,6 +222,47 @@ static void any_number_of_overrides_and_backends(void)
 	haw_selector_free(s);
 }
 
+static const char *refuses_macs(const haw_backend *backend, const haw_suite *suite)
+{
+	return suite->mac_kind != HAW_MAC_NONE ? "it has no MACs"
+					       : haw_backend_openssl.refuses(&haw_backend_openssl, suite);
+}
+
+static const char *refuses_ctr(const haw_backend *backend, const haw_suite *suite)
+{
+	return suite->cipher_kind == HAW_CIPHER_AES_CTR && suite->key_size == 16
+		       ? "it has no short keys"
+		       : haw_backend_openssl.refuses(&haw_backend_openssl, suite);
+}
+
+/* An override names a cipher: where its backend lacks the MAC, another does the MAC. */
+static void another_does_the_mac(void)
+{
+	haw_selector *s = haw_selector_new();
+	haw_backend half = haw_backend_openssl, long_keys = haw_backend_openssl;
+	const haw_backend *chosen;
+	char reason[256];
+	haw_error err;
+
+	half.name = "half";
+	half.refuses = refuses_macs;
+	long_keys.name = "long";
+	long_keys.refuses = refuses_ctr;
+	CHECK(haw_selector_add(s, &half) == 0 && haw_selector_add(s, &long_keys) == 0);
+	CHECK_MSG(haw_selector_override(s, "aes128-ctr=half", &err) == 0, "%s", err.message);
+	chosen = haw_selector_choose(s, ctr(), reason, sizeof(reason));
+	CHECK_MSG(chosen && strcmp(chosen->name, "half+openssl") == 0, "%s", reason);
+	CHECK_MSG(strstr(reason, "half does the cipher and openssl the MAC"), "%s", reason);
+	/* A choice that cannot be kept for this cipher is said. */
+	CHECK(haw_selector_override(s, "aes128-ctr=long", &err) == HAW_EUNSUPPORTED);
+	CHECK(haw_selector_override(s, "*=long", &err) == 0);
+	chosen = haw_selector_choose(s, gcm(), NULL, 0);
+	CHECK(chosen == &long_keys);
+	chosen = haw_selector_choose(s, ctr(), reason, sizeof(reason));
+	CHECK_MSG(chosen && strcmp(chosen->name, "half+openssl") == 0, "%s", reason);
+	haw_selector_free(s);
+}
+
 /* ---- Backends that do wrong ---- */
 
 static haw_sealer_ops broken_ops;
@@ -398,6 +439,7 @@ int main(void)
 	RUN(files_that_are_no_modules_are_refused);
 	RUN(modules_come_from_an_absolute_directory_only);
 	RUN(any_number_of_overrides_and_backends);
+	RUN(another_does_the_mac);
 	RUN(self_test_catches_bad_backends);
 	RUN(wide_registers_need_the_system);
 	RUN(arm_features_are_read);

@@ -197,6 +197,23 @@ static bool open_session(struct cp_session *s, const haw_host_values *values)
 	return result == 0;
 }
 
+/* Say at -v who protects packets with the suite NAME, and why. */
+static void explain(struct cp_session *s, const char *name)
+{
+	const haw_backend *backend;
+	const haw_suite *suite;
+	char reason[320], line[512];
+
+	for (size_t i = 0; (suite = haw_suite_at(i)); i++)
+		if (strcmp(suite->name, name) == 0)
+			break;
+	backend = suite ? haw_selector_choose(s->selector, suite, reason, sizeof(reason)) : NULL;
+	if (!backend)
+		return;
+	snprintf(line, sizeof(line), "%s by %s: %s", name, backend->name, reason);
+	cp_report_note(&s->report, 1, line);
+}
+
 static void account(struct cp_session *s, bool upload)
 {
 	haw_transport_info info = {.size = sizeof(info)};
@@ -209,6 +226,8 @@ static void account(struct cp_session *s, bool upload)
 	snprintf(s->backend, sizeof(s->backend), "%s", backend ? backend : "");
 	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
 	snprintf(s->peer_version, sizeof(s->peer_version), "%s", info.peer_version ? info.peer_version : "");
+	if (s->report.verbose >= 1 && suite)
+		explain(s, suite);
 	s->report.suite = s->suite;
 	s->report.backend = s->backend;
 	s->report.engine = s->engine;

@@ -36,7 +36,7 @@ struct cp_session {
 	bool stopped;		/* a signal came: start nothing, clean up */
 	char *host_text;	/* for messages */
 	/* What stays in the account when the transport is gone. */
-	char suite[96], backend[32], engine[16], peer_version[256];
+	char suite[96], backend[64], engine[16], peer_version[256];
 };
 
 /* ---- connect.c ---- */
