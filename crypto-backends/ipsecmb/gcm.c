@@ -149,7 +149,8 @@ static const haw_sealer_ops opener_ops = {
 	.free = gcm_free,
 };
 
-haw_sealer *haw_ipsecmb_gcm_new(const haw_suite *suite, const haw_keys *keys, bool opens, haw_error *err)
+haw_sealer *haw_ipsecmb_gcm_new(struct haw_ipsecmb *library, const haw_suite *suite, const haw_keys *keys,
+				bool opens, haw_error *err)
 {
 	struct gcm *g = aligned_alloc(_Alignof(struct gcm), sizeof(*g));
 
@@ -159,7 +160,7 @@ haw_sealer *haw_ipsecmb_gcm_new(const haw_suite *suite, const haw_keys *keys, bo
 	}
 	memset(g, 0, sizeof(*g));
 	haw_sync_init(&g->sync, opens ? &opener_ops : &sealer_ops, suite, opens, opens ? open : seal);
-	g->calls = haw_ipsecmb_gcm(suite->key_size);
+	g->calls = suite->key_size == 16 ? &library->gcm128 : &library->gcm256;
 	memcpy(g->iv, keys->iv, sizeof(g->iv));
 	g->calls->expand_key(keys->key, &g->key);
 	return &g->sync.base;

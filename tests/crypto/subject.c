@@ -9,6 +9,16 @@
 
 static uint8_t key[HAW_KEY_MAX], mac_key[HAW_MAC_KEY_MAX], iv[HAW_IV_MAX];
 
+static const haw_backend *variants[VARIANTS_MAX];
+static size_t variant_count;
+
+void subject_register(const haw_backend *backend)
+{
+	if (variant_count == VARIANTS_MAX)
+		abort();
+	variants[variant_count++] = backend;
+}
+
 static void test_subject(const haw_backend *backend, const haw_suite *suite,
 			 void (*test)(const struct subject *))
 {
@@ -75,6 +85,8 @@ static void test_all(void (*test)(const struct subject *))
 		return;
 	for (i = 0; (backend = haw_backend_at(i)); i++)
 		test_backend(backend, test);
+	for (i = 0; i < variant_count; i++)
+		test_backend(variants[i], test);
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		struct haw_composite composite;
 

@@ -10,7 +10,7 @@
 
 #include "harness.h"
 
-enum { GUARD = 32, GUARD_BYTE = 0xc3 };
+enum { GUARD = 32, GUARD_BYTE = 0xc3, VARIANTS_MAX = 32 };
 
 struct subject {
 	const haw_backend *backend;
@@ -18,6 +18,10 @@ struct subject {
 	haw_keys keys;
 	haw_sealer *sealer, *opener;
 };
+
+/* Add BACKEND, which stands for another in a restricted form: from a constructor function in a source file
+ * that is built where that other backend is. Its name says what it is held to: "ipsecmb-avx2". */
+void subject_register(const haw_backend *backend);
 
 /* Run TEST with each; it says which one it was when a check failed. */
 void for_each_subject(void (*test)(const struct subject *subject));
