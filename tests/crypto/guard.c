@@ -235,7 +235,7 @@ static void stream_through(haw_sealer *s, bool opens, bool in_place, struct haw_
 	s->ops->free(s);
 }
 
-static void for_each_suite(void (*test)(bool opens, bool in_place))
+static void for_each_suite_and_end(void (*test)(bool opens, bool in_place))
 {
 	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
 		if (suite->chain_mode == HAW_CHAIN_CIPHERTEXT ||
@@ -277,7 +277,7 @@ static void fail_after(bool opens, bool in_place)
 
 static void goes_on_where_an_engine_failed(void)
 {
-	for_each_suite(fail_after);
+	for_each_suite_and_end(fail_after);
 }
 
 static void with_temper(bool opens, bool in_place)
@@ -292,19 +292,19 @@ static void with_temper(bool opens, bool in_place)
 static void asks_again_what_a_device_calls_altered(void)
 {
 	temper = (struct temper){.lies = true};
-	for_each_suite(with_temper);
+	for_each_suite_and_end(with_temper);
 }
 
 static void does_again_what_a_device_broke(void)
 {
 	temper = (struct temper){.breaks = true};
-	for_each_suite(with_temper);
+	for_each_suite_and_end(with_temper);
 }
 
 static void gives_room_that_packets_have_not(void)
 {
 	temper = (struct temper){.wants_room = true};
-	for_each_suite(with_temper);
+	for_each_suite_and_end(with_temper);
 }
 
 static void stuck(bool opens, bool in_place)
@@ -321,7 +321,7 @@ static void stuck(bool opens, bool in_place)
 static void gives_up_a_stuck_engine(void)
 {
 	temper = (struct temper){.stuck = true};
-	for_each_suite(stuck);
+	for_each_suite_and_end(stuck);
 	temper = (struct temper){0};
 }
 

@@ -116,6 +116,19 @@ static haw_job *finish(struct late *l, size_t index)
 	return flight.job;
 }
 
+/* The flight to finish next: any, or the oldest where a packet needs the one before it. */
+static size_t choose(struct late *l)
+{
+	size_t oldest = 0;
+
+	if (l->base.suite->chain_mode != HAW_CHAIN_CIPHERTEXT)
+		return draw(l, l->count);
+	for (size_t i = 1; i < l->count; i++)
+		if (l->flights[i].order < l->flights[oldest].order)
+			oldest = i;
+	return oldest;
+}
+
 static int late_poll(haw_sealer *s, haw_job **done, size_t max)
 {
 	struct late *l = (struct late *)s;
@@ -129,7 +142,7 @@ static int late_poll(haw_sealer *s, haw_job **done, size_t max)
 	want = least + draw(l, l->count + 1 - least);
 	want = want < max ? want : max;
 	while (n < want && !has_failed(l))
-		done[n++] = finish(l, draw(l, l->count));
+		done[n++] = finish(l, choose(l));
 	signal_work(l);
 	return (int)n;
 }

@@ -143,6 +143,20 @@ static void increment(uint8_t block[16], int size)
 			break;
 }
 
+/* Add N to a block that is a number of 128 bits. */
+static void add(uint8_t block[16], uint64_t n)
+{
+	unsigned carry = 0;
+
+	for (int i = 15; i >= 0; i--) {
+		unsigned sum = block[i] + (unsigned)(n & 0xff) + carry;
+
+		block[i] = (uint8_t)sum;
+		carry = sum >> 8;
+		n >>= 8;
+	}
+}
+
 static void counter_mode(EVP_CIPHER_CTX *ctx, uint8_t counter[16], int wrap, const uint8_t *in, uint8_t *out,
 			 size_t len)
 {
@@ -259,8 +273,7 @@ static void seal_ctr(const haw_suite *suite, const haw_keys *keys, uint32_t seq,
 	uint8_t counter[16], *hashed = malloc(4 + total);
 
 	memcpy(counter, keys->iv, 16);
-	for (uint64_t i = 0; i < block; i++)
-		increment(counter, 16);
+	add(counter, block);
 	memcpy(wire, packet, clear);
 	reference_aes_ctr(keys->key, suite->key_size, counter, packet + clear, wire + clear, total - clear);
 	store_be(hashed, seq, 4);

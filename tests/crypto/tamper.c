@@ -12,7 +12,7 @@ struct sealed {
 	uint8_t plain[ROOM], wire[ROOM];
 };
 
-static bool sealed_make(struct sealed *s, const struct subject *subject)
+static bool sealed_make(struct sealed *s, struct subject *subject)
 {
 	haw_job job;
 
@@ -24,12 +24,12 @@ static bool sealed_make(struct sealed *s, const struct subject *subject)
 	job.in[0] = (haw_span){s->plain, s->packet};
 	job.out[0] = (haw_mut_span){s->wire, s->total};
 	job.in_count = job.out_count = 1;
-	return drive_one(subject->sealer, &job) && job.status == 0;
+	return subject_restart(subject) && drive_one(subject->sealer, &job) && job.status == 0;
 }
 
 /* The status that opening WIRE with these numbers ends in; OUT has room for a packet and guards. */
-static int open_status(const struct subject *subject, const struct sealed *s, const uint8_t *wire,
-		       uint32_t seq, uint64_t number, uint64_t block, uint8_t *out)
+static int open_status(struct subject *subject, const struct sealed *s, const uint8_t *wire, uint32_t seq,
+		       uint64_t number, uint64_t block, uint8_t *out)
 {
 	haw_job job;
 
@@ -38,7 +38,7 @@ static int open_status(const struct subject *subject, const struct sealed *s, co
 	job.in[0] = (haw_span){wire, s->total};
 	job.out[0] = (haw_mut_span){out + GUARD, s->packet};
 	job.in_count = job.out_count = 1;
-	if (!drive_one(subject->opener, &job))
+	if (!subject_restart(subject) || !drive_one(subject->opener, &job))
 		return HAW_ECANCELED;
 	if (!all_are(out, GUARD, GUARD_BYTE) ||
 	    !all_are(out + GUARD + s->packet, ROOM + GUARD - s->packet, GUARD_BYTE))
@@ -54,7 +54,7 @@ static bool judged_first(const struct subject *subject)
 	return etm || subject->suite->length_mode == HAW_LENGTH_APART;
 }
 
-static void check_every_bit(const struct subject *subject)
+static void check_every_bit(struct subject *subject)
 {
 	struct sealed s;
 	uint8_t out[ROOM + 2 * GUARD], wire[ROOM];
@@ -75,7 +75,7 @@ static void every_altered_bit_is_refused(void)
 	for_each_subject(check_every_bit);
 }
 
-static void check_numbers(const struct subject *subject)
+static void check_numbers(struct subject *subject)
 {
 	const haw_suite *suite = subject->suite;
 	uint8_t out[ROOM + 2 * GUARD];
@@ -100,7 +100,7 @@ static void other_numbers_are_refused(void)
 }
 
 /* A bad packet in a batch spoils none of its neighbours. */
-static void check_neighbours(const struct subject *subject)
+static void check_neighbours(struct subject *subject)
 {
 	uint8_t bad[ROOM], out[4][ROOM];
 	haw_job jobs[4], *list[4];
@@ -144,7 +144,7 @@ static bool refused(haw_sealer *s, uint32_t length, size_t in_len, size_t out_le
 	return drive_one(s, &job) && job.status == HAW_EINVAL && all_are(out, 512, GUARD_BYTE);
 }
 
-static void check_lengths(const struct subject *subject)
+static void check_lengths(struct subject *subject)
 {
 	size_t tag = subject->suite->tag_size;
 	uint32_t fit = fit_length(subject->suite, LENGTH),
@@ -174,7 +174,7 @@ static void lengths_out_of_range_are_refused(void)
 	for_each_subject(check_lengths);
 }
 
-static void check_wrapping_spans(const struct subject *subject)
+static void check_wrapping_spans(struct subject *subject)
 {
 	uint8_t memory[256] = {0};
 	uint32_t length = fit_length(subject->suite, LENGTH);
