@@ -87,6 +87,18 @@ void haw_timer_set(struct haw_io *io, struct haw_timer *timer, uint64_t deadline
 /* Forget TIMER if it is set; its callback is not made any more. */
 void haw_timer_cancel(struct haw_io *io, struct haw_timer *timer);
 
+/* ---- Other descriptors ---- */
+
+struct haw_readable;
+
+/* Call FN(USER) in turns of the loop after FD has become readable. FN reads until nothing is left; it may
+ * be called when nothing is there. FD stays the caller's, who may close it at any time (it is duplicated).
+ * FN may free the result. NULL and an error if no memory or descriptor is left. */
+struct haw_readable *haw_readable_new(struct haw_io *io, int fd, void (*fn)(void *user), void *user,
+				      haw_error *err);
+/* FN is not called any more. NULL is ignored. Before IO is freed. */
+void haw_readable_free(struct haw_readable *readable);
+
 /* ---- Work from other threads ---- */
 
 /* Posted by any thread, run once by the loop. Embedded in its owner, which must outlive it. */

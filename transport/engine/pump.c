@@ -78,9 +78,20 @@ static void sent(struct haw_send *op)
 
 /* ---- In ---- */
 
-/* True if anything was reported: then the core may have more to do, and to say. */
+static uint64_t packets_received(const struct haw_transport *t)
+{
+	const struct haw_packetizer *p = haw_connection_packetizer(t->connection);
+	struct haw_packet_count count;
+
+	p->ops->count(p, HAW_INCOMING, &count);
+	return count.packets;
+}
+
+/* True if anything was reported, or a packet was taken that the core answers by itself (an engine may have
+ * been late with it): then the core may have more to do, and to say. */
 static bool drain(struct haw_transport *t)
 {
+	uint64_t before = packets_received(t);
 	struct haw_event event;
 	bool any = false;
 
@@ -95,7 +106,7 @@ static bool drain(struct haw_transport *t)
 		channel->in_batch = false;
 		haw_channel_end_batch(channel);
 	}
-	return any;
+	return any || (!t->freed && packets_received(t) != before);
 }
 
 /* Hand the ring's content to the core, and free what it has used. */
@@ -133,6 +144,11 @@ static bool receive(struct haw_transport *t, size_t *share)
 	    haw_connection_is_closed(t->connection))
 		return false;
 	space = haw_ring_space(t->ring);
+	if (space.len == 0) {
+		/* What an engine was late with has been used since. */
+		haw_ring_release(t->ring, haw_connection_released(t->connection));
+		space = haw_ring_space(t->ring);
+	}
 	if (space.len == 0)
 		return false;
 	t->receive.ptr = space.ptr;
@@ -190,6 +206,7 @@ void haw_transport_stop(struct haw_transport *t)
 {
 	/* The kick stays: the end that it reports needs no stream. */
 	haw_timer_cancel(t->loop->io, &t->timer);
+	haw_transport_forget_crypto(t);
 	haw_stream_close(t->stream);
 	t->stream = NULL;
 	t->sending = 0;
@@ -234,15 +251,22 @@ void haw_transport_pump(struct haw_transport *t)
 	t->pumping = true;
 	if (t->stream) {
 		set_timer(t);
+		haw_connection_crypto_poll(t->connection);
 		pump_stream(t);
 	}
 	if (!t->freed) {
-		drain(t); /* the end of a connection whose stream never came */
+		/* The end of a connection whose stream never came, or what an engine has finished since. */
+		bool more = drain(t);
+
+		if (more && t->stream && !t->freed && !t->kick.set)
+			haw_timer_set(t->loop->io, &t->kick, haw_io_now(t->loop->io), kicked, t);
 		if (t->stream)
 			set_timer(t);
 		/* Everything said, and nothing left to be sent: the stream is no longer needed. */
 		if (haw_connection_is_closed(t->connection) && !t->sending && t->stream)
 			haw_transport_stop(t);
+		if (t->stream && !t->freed)
+			haw_transport_wait_crypto(t);
 	}
 	t->pumping = false;
 	if (t->freed && !t->closing)

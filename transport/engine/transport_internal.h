@@ -4,6 +4,7 @@
  *
  *   transport.c  life, options, state      pump.c   bytes between stream and core, time
  *   events.c     what the core reports     login.c  handshake and authentication operations
+ *   crypto_wait.c  engines that complete later
  *   channel.c    channel handles           channel_io.c  their data
  */
 #ifndef HAW_ENGINE_TRANSPORT_INTERNAL_H
@@ -34,6 +35,12 @@ typedef void (*haw_judge_fn)(void *user, haw_span blob, const char *algorithm);
  * passphrase. Answers by haw_transport_signed, now or later. */
 typedef void (*haw_signer_fn)(void *user, haw_span data, const char *algorithm);
 
+/* Waiting for engines that complete later, by direction. */
+struct haw_crypto_wait {
+	struct haw_readable *readable[2]; /* NULL: no descriptor */
+	uint64_t engine[2];		  /* whose it is */
+};
+
 struct haw_transport {
 	struct haw_loop *loop;
 	haw_transport_options options;
@@ -49,6 +56,7 @@ struct haw_transport {
 	bool receiving, receive_ended;
 	struct haw_timer timer, kick;
 	bool pumping, closing, freed;
+	struct haw_crypto_wait crypto;
 	uint64_t owner, next_number;
 
 	/* Operations. */
@@ -125,6 +133,11 @@ void haw_transport_log(struct haw_transport *t, int level, const char *line);
 void haw_transport_touch(struct haw_transport *t);
 void haw_transport_pump(struct haw_transport *t);
 void haw_transport_stop(struct haw_transport *t);
+
+/* crypto_wait.c */
+/* See that the pump runs when an engine has finished something. At the end of each run of the pump. */
+void haw_transport_wait_crypto(struct haw_transport *t);
+void haw_transport_forget_crypto(struct haw_transport *t);
 
 /* events.c */
 void haw_transport_handle(struct haw_transport *t, const struct haw_event *event);

@@ -208,6 +208,7 @@ static int packetizer_set_keys(struct haw_packetizer *handle, enum haw_direction
 		keys.engine = haw_selector_opener(p->selector, suite, secrets, &keys.backend, err);
 	if (!keys.engine)
 		return err->code;
+	keys.id = ++p->engines;
 	rc = check_traits(&keys, err);
 	if (rc == 0)
 		rc = direction == HAW_OUTGOING ? haw_seal_set_keys(p, &keys, err)
@@ -235,6 +236,13 @@ static int packetizer_fd(struct haw_packetizer *handle, enum haw_direction direc
 	haw_sealer *engine = direction == HAW_OUTGOING ? p->out.keys.engine : p->in.keys.engine;
 
 	return engine && engine->ops->fd ? engine->ops->fd(engine) : -1;
+}
+
+static uint64_t packetizer_engine(const struct haw_packetizer *handle, enum haw_direction direction)
+{
+	const struct haw_packet_state *p = const_state(handle);
+
+	return direction == HAW_OUTGOING ? p->out.keys.id : p->in.keys.id;
 }
 
 static bool must_be_polled(const struct haw_jobs *jobs, const haw_sealer *engine)
@@ -334,6 +342,7 @@ static const struct haw_packetizer_ops packetizer_ops = {
 	.poll = packetizer_poll,
 	.fd = packetizer_fd,
 	.busy = packetizer_busy,
+	.engine = packetizer_engine,
 	.count = packetizer_count,
 	.wants_rekey = packetizer_wants_rekey,
 	.set_rekey_limit = packetizer_set_rekey_limit,

@@ -121,6 +121,9 @@ struct haw_packetizer_ops {
 	int (*poll)(struct haw_packetizer *p, haw_error *err);
 	int (*fd)(struct haw_packetizer *p, enum haw_direction direction);
 	bool (*busy)(struct haw_packetizer *p);
+	/* A number for the engine in use that no other engine of P has; 0 before the first keys. Its
+	 * descriptor is another when the number is. */
+	uint64_t (*engine)(const struct haw_packetizer *p, enum haw_direction direction);
 
 	void (*count)(const struct haw_packetizer *p, enum haw_direction direction,
 		      struct haw_packet_count *count);

@@ -31,6 +31,7 @@ struct haw_keyed {
 	uint64_t blocks; /* cipher blocks since the keys were set */
 	uint64_t bytes;	 /* wire bytes since the keys were set */
 	bool reset_seq;	 /* when they come into use */
+	uint64_t id;	 /* of the engine: 1, 2, ... */
 };
 
 struct haw_outgoing {
@@ -69,6 +70,7 @@ struct haw_packet_state {
 	const haw_selector *selector;
 	struct haw_wire_pool *pool;
 	uint64_t rekey_limit;
+	uint64_t engines; /* made so far */
 	struct haw_outgoing out;
 	struct haw_incoming in;
 	haw_error out_error, in_error; /* the first error of each direction */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections to Debian's sshd whose packets are protected by engines that complete late: by a descriptor,
+ * or only when they are asked; that fail under way; and that get stuck.
+ */
+#include <time.h>
+
+#include "crypto-backends/select.h"
+#include "late_backend.h"
+#include "support.h"
+
+enum { BULK = 12 << 20, CHUNK = 1 << 16 };
+
+static struct sshd sshd;
+static size_t sent, got;
+static bool wrong;
+static uint8_t pattern[CHUNK + 251];
+
+static size_t take(void *user, haw_channel *c, enum haw_channel_stream stream, haw_span view)
+{
+	for (size_t at = 0; at < view.len;) {
+		size_t n = view.len - at < CHUNK ? view.len - at : CHUNK;
+
+		wrong |= memcmp(view.ptr + at, pattern + (got + at) % 251, n) != 0;
+		at += n;
+	}
+	got += view.len;
+	return view.len;
+}
+
+static void send_more(void *user, haw_channel *c)
+{
+	while (sent < BULK) {
+		size_t left = BULK - sent;
+		ptrdiff_t n = haw_channel_send(c, pattern + sent % 251, left < CHUNK ? left : CHUNK, NULL);
+
+		if (n < 0)
+			return;
+		sent += (size_t)n;
+	}
+}
+
+static void echo(haw_loop *loop, haw_channel *channel)
+{
+	const haw_channel_callbacks callbacks = {
+		.size = sizeof(callbacks), .data = take, .writable = send_more};
+	haw_error err;
+
+	sent = got = 0;
+	wrong = false;
+	haw_channel_set_callbacks(channel, &callbacks);
+	send_more(NULL, channel);
+	while (got < BULK && !wrong) {
+		size_t before = got + sent;
+		time_t start = time(NULL);
+
+		/* An engine that must be asked makes turns short. */
+		while (got + sent == before && time(NULL) - start < 10)
+			CHECK(haw_loop_run(loop, 10, &err) >= 0);
+		CHECK_MSG(got + sent > before, "stalled: %zu sent, %zu got", sent, got);
+	}
+	CHECK(!wrong);
+}
+
+/* Twelve megabytes through `cat`, keys changing every two. */
+static void through(const char *engine, const haw_selector *selector, const char *backend)
+{
+	const haw_loop_options loop_options = {.size = sizeof(loop_options), .engine = engine};
+	const haw_transport_options options = {.size = sizeof(options),
+					       .selector = selector,
+					       .ciphers = "aes128-gcm@openssh.com",
+					       .rekey_bytes = 2 << 20};
+	haw_transport_info info = {.size = sizeof(info)};
+	haw_channel *channel = NULL;
+	haw_error err = {0};
+	haw_loop *loop = haw_loop_new(&loop_options, &err);
+	haw_transport *t = loop ? sshd_transport(&sshd, loop, &options, &err) : NULL;
+
+	CHECK_MSG(t, "%s", err.message);
+	CHECK(haw_channel_open(t, NULL, &channel, WAIT_MS, &err) == 0);
+	CHECK(haw_channel_exec(channel, "cat", WAIT_MS, &err) == 0);
+	echo(loop, channel);
+	haw_transport_get_info(t, &info);
+	CHECK(info.key_exchanges > 3);
+	CHECK(strcmp(info.backend_out, backend) == 0 && strcmp(info.backend_in, backend) == 0);
+	haw_channel_free(channel);
+	haw_transport_free(t);
+	haw_loop_free(loop);
+}
+
+static void with(const haw_backend *backend, const char *override, unsigned depth)
+{
+	const char *engines[] = {"poll", "uring"};
+	haw_selector *s = haw_selector_new();
+	haw_error err;
+
+	CHECK(s && haw_selector_add(s, backend) == 0 && haw_selector_override(s, override, &err) == 0);
+	for (size_t i = 0; i < 2 && !harness.failed; i++) {
+		haw_loop *loop = haw_loop_new(
+			&(haw_loop_options){.size = sizeof(haw_loop_options), .engine = engines[i]}, NULL);
+
+		if (!loop)
+			continue; /* the engine does not work here; tests/nic says why */
+		haw_loop_free(loop);
+		late_backend_reset(i + 1, depth, 0);
+		through(engines[i], s, backend->name);
+		CHECK(late_counters.jobs > BULK / 32768 && late_counters.violations == 0);
+	}
+	haw_selector_free(s);
+}
+
+static void by_descriptor(void)
+{
+	with(&late_backend_fd, "*=late-fd", 0);
+	with(&late_backend_fd, "*=late-fd", 3);
+}
+
+static void by_asking(void)
+{
+	with(&late_backend_poll, "*=late-poll", 0);
+	with(&late_backend_poll, "*=late-poll", 3);
+}
+
+int main(void)
+{
+	const char *why;
+
+	if (!sshd_usable(&why)) {
+		harness_skip("late", why);
+		return harness_end();
+	}
+	if (!sshd_start(&sshd, NULL))
+		abort();
+	for (size_t i = 0; i < sizeof(pattern); i++)
+		pattern[i] = (uint8_t)(i % 251);
+	RUN(by_descriptor);
+	RUN(by_asking);
+	sshd_stop(&sshd);
+	return harness_end();
+}
