@@ -67,7 +67,7 @@ struct haw_cryptodev_device {
 /* ---- eal.c ---- */
 
 /* Start DPDK's environment with the user's arguments TEXT (NULL: none), which are completed so that it runs
- * without hugepages and privileges; DEVICE is made if it is a software one that they do not name. Once per
+ * without hugepages and privileges, for DEVICE. Once per
  * process: later calls succeed if TEXT is the same or empty. 0, or a code and ERR. */
 int haw_cryptodev_eal_start(const char *text, const char *device, haw_error *err);
 
@@ -75,14 +75,16 @@ int haw_cryptodev_eal_start(const char *text, const char *device, haw_error *err
 
 /* Until told otherwise, nothing that DPDK prints reaches the process's stdout and stderr. */
 void haw_cryptodev_loud(bool loud);
-/* What was printed last, in one line; "" if nothing was. */
-void haw_cryptodev_last_words(char *text, size_t size);
-void haw_cryptodev_forget_words(void);
-/* A stream whose lines are only remembered, or NULL. */
+/* The errors that DPDK's log had since they were forgotten: the first and the last; "" if there were none. */
+void haw_cryptodev_errors(char *text, size_t size);
+void haw_cryptodev_forget_errors(void);
+/* A stream for DPDK's log, which remembers its errors and shows nothing; or NULL. */
 FILE *haw_cryptodev_quiet_stream(void);
 
 /* ---- device.c ---- */
 
+/* Whether NAME is that of a device which a software driver makes, with no arguments, for whoever asks. */
+bool haw_cryptodev_is_makeable(const char *name);
 /* The device that users call NAME, configured and started; NULL and ERR if there is none. */
 struct haw_cryptodev_device *haw_cryptodev_device_open(const char *name, haw_error *err);
 /* The queue with the fewest users, which has one more now. */

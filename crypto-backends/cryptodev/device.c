@@ -48,6 +48,20 @@ static int find(const char *name)
 	return id;
 }
 
+bool haw_cryptodev_is_makeable(const char *name)
+{
+	static const char *const drivers[] = {"crypto_openssl", "crypto_aesni_mb", "crypto_aesni_gcm", NULL};
+
+	for (size_t i = 0; drivers[i]; i++) {
+		size_t len = strlen(drivers[i]);
+
+		if (strncmp(name, drivers[i], len) == 0 &&
+		    strspn(name + len, "0123456789") == strlen(name + len))
+			return true;
+	}
+	return false;
+}
+
 static void list_names(char *text, size_t size)
 {
 	size_t at = 0;
@@ -61,15 +75,16 @@ static void list_names(char *text, size_t size)
 
 static int not_found(const char *name, haw_error *err)
 {
-	char known[200];
+	char known[120], errors[200];
 
 	list_names(known, sizeof(known));
+	haw_cryptodev_errors(errors, sizeof(errors));
 	return haw_cryptodev_error(
 		err, HAW_ENOTFOUND,
-		"DPDK has no crypto device \"%.64s\" (it has: %s); name it in the arguments of "
-		"the EAL, with \"-a ADDRESS\" for hardware that is bound to vfio-pci, or with "
-		"\"--vdev NAME\" for a software driver",
-		name, known);
+		"DPDK has no crypto device \"%.64s\" (it has: %s%s%s); name it in the EAL's arguments, "
+		"by \"-a ADDRESS\" if it is hardware that is bound to vfio-pci, by \"--vdev NAME\" if "
+		"it is a software driver",
+		name, known, errors[0] ? "; its log says: " : "", errors);
 }
 
 /* ---- Setting up ---- */
@@ -133,9 +148,9 @@ static int start(struct haw_cryptodev_device *d, const struct rte_cryptodev_info
 	if (result == 0)
 		result = rte_cryptodev_start(d->id);
 	if (result < 0) {
-		char words[160];
+		char words[200];
 
-		haw_cryptodev_last_words(words, sizeof(words));
+		haw_cryptodev_errors(words, sizeof(words));
 		return haw_cryptodev_error(err, HAW_ESYSTEM, "the device %s cannot be started (%s)%s%s",
 					   d->name, strerror(-result), words[0] ? "; DPDK says: " : "",
 					   words);
@@ -175,10 +190,9 @@ struct haw_cryptodev_device *haw_cryptodev_device_open(const char *name, haw_err
 	int id;
 
 	pthread_mutex_lock(&list_lock);
-	haw_cryptodev_forget_words();
 	id = find(name);
 	/* A software device that nobody named when DPDK started is made now. */
-	if (id < 0 && strncmp(name, "crypto_", strlen("crypto_")) == 0 && rte_vdev_init(name, NULL) == 0)
+	if (id < 0 && haw_cryptodev_is_makeable(name) && rte_vdev_init(name, NULL) == 0)
 		id = find(name);
 	if (id < 0) {
 		not_found(name, err);

@@ -130,8 +130,8 @@ static void complete(struct arguments *a, const char *device, const cpu_set_t *a
 					     "--legacy-mem",  "--single-file-segments",
 					     "--huge-unlink", NULL};
 	static const char *const buses[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
-	bool software =
-		strncmp(device, "crypto_", strlen("crypto_")) == 0 && strncmp(device, "crypto_qat", 10) != 0;
+	/* Hardware is found on the bus, and needs memory that it can reach. */
+	bool software = !strchr(device, ':') && strncmp(device, "crypto_qat", strlen("crypto_qat")) != 0;
 
 	if (!has_any(a, cores)) {
 		snprintf(a->cores, sizeof(a->cores), "--lcores=0@%d", first_cpu(allowed));
@@ -154,7 +154,8 @@ static void complete(struct arguments *a, const char *device, const cpu_set_t *a
 		add(a, "--iova-mode=va");
 	if (software && !has_any(a, buses))
 		add(a, "--no-pci");
-	if (software && !names_device(a, device) && strlen(device) < sizeof(a->device) - 8) {
+	if (haw_cryptodev_is_makeable(device) && !names_device(a, device) &&
+	    strlen(device) < sizeof(a->device) - 8) {
 		snprintf(a->device, sizeof(a->device), "--vdev=%s", device);
 		add(a, a->device);
 	}
@@ -169,7 +170,6 @@ static int init(struct arguments *a)
 	bool loud = has(a, "--log-level");
 
 	haw_cryptodev_loud(loud);
-	haw_cryptodev_forget_words();
 	if (!loud)
 		rte_openlog_stream(haw_cryptodev_quiet_stream());
 	/* EAL reorders what it parses, with getopt, which is the process's. */
@@ -198,11 +198,15 @@ static int start(struct arguments *a, const cpu_set_t *allowed, haw_error *err)
 		return 0;
 	}
 	state = FAILED;
-	haw_cryptodev_last_words(words, sizeof(words));
+	haw_cryptodev_errors(words, sizeof(words));
 	snprintf(failure, sizeof(failure),
-		 "DPDK's EAL does not start: %s; give it other arguments (--eal), after \"--log-level 8\" it "
-		 "prints what it does",
-		 words[0] ? words : rte_strerror(rte_errno));
+		 "DPDK's EAL does not start: %s; %s; with \"--log-level 8\" among its arguments it prints "
+		 "what it "
+		 "does",
+		 words[0] ? words : rte_strerror(rte_errno),
+		 strstr(words, "hugepage")
+			 ? "reserve hugepages, or give --no-huge where the device is a software one"
+			 : "mend its arguments (--eal)");
 	return fail(err);
 }
 
@@ -227,6 +231,7 @@ int haw_cryptodev_eal_start(const char *text, const char *device, haw_error *err
 	int result = 0;
 
 	pthread_mutex_lock(&lock);
+	haw_cryptodev_forget_errors();
 	if (state == NOT_TRIED)
 		result = start_with(text, device, err);
 	else if (state == FAILED)

@@ -137,15 +137,15 @@ static struct backend *make(const char *argument, struct haw_cryptodev_device *d
 	return b;
 }
 
-/* ARGUMENT is DEVICE, or DEVICE,copy: then packets are worked on in DPDK's memory, as hardware does it. */
+/* ARGUMENT is DEVICE, or DEVICE+copy: then packets are worked on in DPDK's memory, as hardware does it. */
 static haw_backend *open_backend(const char *argument, const haw_backend_options *options, haw_error *err)
 {
-	size_t len = strcspn(argument, ",");
+	size_t len = strcspn(argument, "+");
 	struct haw_cryptodev_device *device;
 	char name[RTE_CRYPTODEV_NAME_MAX_LEN];
 	struct backend *b;
 
-	if (len == 0 || len >= sizeof(name) || (argument[len] && strcmp(argument + len, ",copy") != 0)) {
+	if (len == 0 || len >= sizeof(name) || (argument[len] && strcmp(argument + len, "+copy") != 0)) {
 		haw_cryptodev_error(err, HAW_EINVAL,
 				    "\"%.64s\" names no crypto device of DPDK: write cryptodev:DEVICE, as in "
 				    "cryptodev:crypto_aesni_gcm0",

@@ -2,39 +2,45 @@
  *
  * DPDK prints: most of it through its log, some straight to stdout and stderr, where a program's user does
  * not expect a library. The linker sends DPDK's calls of the C library's output here (--wrap in meson.build);
- * what it says about a failure becomes part of our error instead.
+ * the errors in its log become part of ours
+ * instead.
  */
 #include "crypto-backends/cryptodev/cryptodev.h"
 
+#include <rte_log.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 static atomic_bool is_loud;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* The last words; a line that ended is kept until another begins. */
-static char words[256];
-static size_t used;
-static bool ended;
+/* The first error is the cause, and the last what came of it. */
+static char first[160], last[160];
+
+static void keep(char *place, size_t size, const char *text, size_t len)
+{
+	size_t n = 0;
+
+	if (len > 5 && memcmp(text, "EAL: ", 5) == 0) {
+		text += 5;
+		len -= 5;
+	}
+	while (n < len && n < size - 1 && text[n] != '\n') {
+		place[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+		n++;
+	}
+	while (n > 0 && (place[n - 1] == '.' || place[n - 1] == ' '))
+		n--;
+	place[n] = '\0';
+}
 
 static void remember(const char *text, size_t len)
 {
 	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (c == '\n') {
-			ended = true;
-			continue;
-		}
-		if (ended) {
-			ended = false;
-			used = 0;
-		}
-		if (used < sizeof(words) - 1)
-			words[used++] = c >= ' ' && c <= '~' ? c : '?';
-	}
-	words[used] = '\0';
+	if (!first[0])
+		keep(first, sizeof(first), text, len);
+	else
+		keep(last, sizeof(last), text, len);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -43,31 +49,30 @@ void haw_cryptodev_loud(bool loud)
 	atomic_store(&is_loud, loud);
 }
 
-void haw_cryptodev_last_words(char *text, size_t size)
+void haw_cryptodev_errors(char *text, size_t size)
 {
 	pthread_mutex_lock(&lock);
-	snprintf(text, size, "%s", words);
+	snprintf(text, size, "%s%s%s", first, last[0] ? "; " : "", last);
 	pthread_mutex_unlock(&lock);
 }
 
-void haw_cryptodev_forget_words(void)
+void haw_cryptodev_forget_errors(void)
 {
 	pthread_mutex_lock(&lock);
-	used = 0;
-	words[0] = '\0';
-	ended = false;
+	first[0] = last[0] = '\0';
 	pthread_mutex_unlock(&lock);
 }
 
-static ssize_t remember_line(void *cookie, const char *text, size_t len)
+static ssize_t take_line(void *cookie, const char *text, size_t len)
 {
-	remember(text, len);
+	if (rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR)
+		remember(text, len);
 	return (ssize_t)len;
 }
 
 FILE *haw_cryptodev_quiet_stream(void)
 {
-	return fopencookie(NULL, "w", (cookie_io_functions_t){.write = remember_line});
+	return fopencookie(NULL, "w", (cookie_io_functions_t){.write = take_line});
 }
 
 /* ---- What DPDK calls in place of the C library ---- */
@@ -75,6 +80,9 @@ FILE *haw_cryptodev_quiet_stream(void)
 int __real_fputs(const char *text, FILE *stream);
 int __real_fputc(int c, FILE *stream);
 size_t __real_fwrite(const void *data, size_t size, size_t count, FILE *stream);
+
+void __real_perror(const char *text);
+int __real_puts(const char *text);
 
 int __wrap___fprintf_chk(FILE *stream, int flag, const char *format, ...);
 int __wrap___printf_chk(int flag, const char *format, ...);
@@ -92,14 +100,7 @@ static bool muted(const FILE *stream)
 
 static int print(FILE *stream, const char *format, va_list arguments)
 {
-	char text[512];
-	int len;
-
-	if (!muted(stream))
-		return vfprintf(stream, format, arguments);
-	len = vsnprintf(text, sizeof(text), format, arguments);
-	remember(text, strnlen(text, sizeof(text)));
-	return len;
+	return muted(stream) ? 0 : vfprintf(stream, format, arguments);
 }
 
 int __wrap___fprintf_chk(FILE *stream, int flag, const char *format, ...)
@@ -126,40 +127,31 @@ int __wrap___printf_chk(int flag, const char *format, ...)
 
 int __wrap_fputs(const char *text, FILE *stream)
 {
-	if (!muted(stream))
-		return __real_fputs(text, stream);
-	remember(text, strlen(text));
-	return 0;
+	return muted(stream) ? 0 : __real_fputs(text, stream);
 }
 
 int __wrap_fputc(int c, FILE *stream)
 {
-	if (!muted(stream))
-		return __real_fputc(c, stream);
-	remember(&(char){(char)c}, 1);
-	return c;
+	return muted(stream) ? c : __real_fputc(c, stream);
 }
 
 size_t __wrap_fwrite(const void *data, size_t size, size_t count, FILE *stream)
 {
-	if (!muted(stream))
-		return __real_fwrite(data, size, count, stream);
-	remember(data, size * count);
-	return count;
+	return muted(stream) ? count : __real_fwrite(data, size, count, stream);
 }
 
 int __wrap_puts(const char *text)
 {
-	return __wrap_fputs(text, stdout) < 0 ? EOF : __wrap_fputc('\n', stdout);
+	return muted(stdout) ? 0 : __real_puts(text);
 }
 
 int __wrap_putchar(int c)
 {
-	return __wrap_fputc(c, stdout);
+	return muted(stdout) ? c : __real_fputc(c, stdout);
 }
 
 void __wrap_perror(const char *text)
 {
-	__wrap_fputs(text, stderr);
-	__wrap_fputc('\n', stderr);
+	if (!muted(stderr))
+		__real_perror(text);
 }
