@@ -230,32 +230,3 @@ const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *s
 	chosen = override ? keep_word(override, suite, &sentence) : follow_order(s, suite, &sentence);
 	return chosen ? chosen->backend : NULL;
 }
-
-static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw_keys *keys, bool opens,
-			const haw_backend **served_by, haw_error *err)
-{
-	char reason[256];
-	const haw_backend *backend = haw_selector_choose(s, suite, reason, sizeof(reason));
-
-	if (!backend) {
-		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-			      "nothing here can protect packets with %s: %s", suite->name, reason);
-		return NULL;
-	}
-	if (served_by)
-		*served_by = backend;
-	return opens ? backend->new_opener(backend, suite, keys, err)
-		     : backend->new_sealer(backend, suite, keys, err);
-}
-
-haw_sealer *haw_selector_sealer(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,
-				const haw_backend **backend, haw_error *err)
-{
-	return make(s, suite, keys, false, backend, err);
-}
-
-haw_sealer *haw_selector_opener(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,
-				const haw_backend **backend, haw_error *err)
-{
-	return make(s, suite, keys, true, backend, err);
-}

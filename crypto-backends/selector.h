@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside a selector: candidate.c (what can be chosen), module.c (what is loaded and opened), override.c (the
- * user's word), select.c (the choice).
+ * user's word), select.c (the choice), serve.c (what is made by it).
  */
 #ifndef HAW_CRYPTO_SELECTOR_H
 #define HAW_CRYPTO_SELECTOR_H
@@ -28,6 +28,8 @@ struct haw_selector {
 	struct haw_override *overrides;
 	struct haw_loaded *loaded;
 	char *eal, *provider_path, *module_dir;
+	void (*log)(void *user, const char *line); /* NULL: nobody listens */
+	void *log_user;
 };
 
 /* The candidate at INDEX, built-in ones first; NULL behind the last. S may be NULL: the built-in ones. */

@@ -319,6 +319,10 @@ HAW_API const char *haw_selector_check(const haw_selector *s, const haw_backend 
  * one sentence in at most SIZE bytes. S may be NULL: no overrides. Any thread. */
 HAW_API const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason,
 					       size_t size);
+/* Have LOG told, in one sentence, when an offload is given up while a connection uses it: the processor then
+ * goes on with that connection's packets. Called in whichever thread runs the connection; S must live as long
+ * as what was made with it. LOG may be NULL. Before S is shared by threads. */
+HAW_API void haw_selector_set_log(haw_selector *s, void (*log)(void *user, const char *line), void *user);
 /* Make a sealer or opener with the chosen backend; it has passed its self-test for that suite
  * in this process. BACKEND, if not NULL, receives who serves. */
 HAW_API haw_sealer *haw_selector_sealer(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,

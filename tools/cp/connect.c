@@ -110,12 +110,22 @@ static bool check_lists(struct cp_session *s, const haw_host_values *values)
 	return true;
 }
 
+static void on_backend(void *user, const char *line)
+{
+	struct cp_session *s = user;
+
+	if (!s->args->quiet)
+		cp_report_note(&s->report, 0, line);
+}
+
 static bool choose_backends(struct cp_session *s)
 {
 	haw_error err;
 
 	s->selector = tool_backends_selector(&s->args->backends, s->tool_config, &err);
-	if (!s->selector)
+	if (s->selector)
+		haw_selector_set_log(s->selector, on_backend, s);
+	else
 		cp_report_wrong(&s->report, "%s", err.message);
 	return s->selector != NULL;
 }
