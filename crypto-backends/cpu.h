@@ -49,6 +49,9 @@ uint32_t haw_cpu_from_arm(const struct haw_cpu_arm *raw);
 /* The features of this machine. Any thread. */
 uint32_t haw_cpu_features(void);
 
+/* What the processor calls itself; may be empty. Any thread. */
+const char *haw_cpu_model(void);
+
 /* Write "x86-64: aes pclmul ..." for FEATURES into OUT. */
 void haw_cpu_describe(uint32_t features, char *out, size_t size);
 

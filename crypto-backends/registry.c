@@ -49,3 +49,43 @@ const char *haw_registry_why_missing(const char *name)
 			return missing[i].why;
 	return NULL;
 }
+
+bool haw_registry_could(const char *name, const haw_suite *suite)
+{
+	enum {
+		GCM = 1 << HAW_CIPHER_AES_GCM,
+		CHACHA = 1 << HAW_CIPHER_CHACHA20_POLY1305,
+		CTR = 1 << HAW_CIPHER_AES_CTR,
+		ALL = ~0
+	};
+	static const struct {
+		const char *name;
+		unsigned kinds;
+	} able[] = {
+		{"openssl", (unsigned)ALL}, {"provider", (unsigned)ALL}, {"ipsecmb", GCM | CHACHA | CTR},
+		{"armv8", GCM | CTR},       {"cryptodev", GCM | CTR},
+	};
+	size_t len = strcspn(name, ":");
+
+	for (size_t i = 0; i < sizeof(able) / sizeof(able[0]); i++)
+		if (strlen(able[i].name) == len && memcmp(able[i].name, name, len) == 0)
+			return able[i].kinds >> suite->cipher_kind & 1;
+	return false;
+}
+
+const char *haw_registry_other(size_t index, const char **why)
+{
+	static const char *const unbuilt[] = {"ipsecmb", "armv8"};
+
+	for (size_t i = 0; i < sizeof(unbuilt) / sizeof(unbuilt[0]); i++)
+		if (!haw_backend_find(unbuilt[i]) && index-- == 0) {
+			*why = haw_registry_why_missing(unbuilt[i]);
+			return unbuilt[i];
+		}
+	if (index == 0) {
+		*why = "it has to be named with one of OpenSSL's providers: provider:NAME";
+		return "provider";
+	}
+	*why = "it has to be named with a device of DPDK's: cryptodev:DEVICE";
+	return index == 1 ? "cryptodev" : NULL;
+}

@@ -44,6 +44,7 @@ void haw_selector_free(haw_selector *s)
 	free(s->eal);
 	free(s->provider_path);
 	free(s->module_dir);
+	haw_figures_free(s->figures);
 	free(s);
 }
 
@@ -72,6 +73,9 @@ int haw_selector_set_options(haw_selector *s, const haw_selector_options *option
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 				     "the directory of modules must be written from the root, not \"%s\"",
 				     haw_escape(shown, sizeof(shown), o.module_dir, strlen(o.module_dir)));
+	if (o.prefer > HAW_PREFER_CPU)
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "there is no such preference");
+	s->prefer = o.prefer ? o.prefer : s->prefer;
 	code = set_text(&s->eal, o.eal, err);
 	if (code == 0)
 		code = set_text(&s->provider_path, o.provider_path, err);
@@ -188,27 +192,88 @@ static struct haw_candidate *keep_word(const struct haw_override *override, cons
 	return why ? NULL : chosen;
 }
 
-/* The first in the static order. */
+/* The first in the static order that can; those that cannot are named in SKIPPED. With OFFLOAD only engines
+ * outside of the CPU. */
+static struct haw_candidate *first_in_order(const haw_selector *s, const haw_suite *suite, bool offload,
+					    struct sentence *skipped)
+{
+	struct haw_candidate *c;
+
+	for (size_t i = 0; (c = haw_selector_candidate_at(s, i)); i++) {
+		const char *why;
+
+		if (offload && !(c->backend->flags & HAW_BACKEND_OFFLOAD))
+			continue;
+		why = haw_candidate_check(haw_candidate_for(c, suite), suite);
+		if (!why)
+			break;
+		say(skipped, "%s%s: %s", skipped->len ? "; " : "", c->backend->name, why);
+	}
+	return c;
+}
+
+/* The one that was measured to be better than FIRST by a tenth in each round, and by most. */
+static struct haw_candidate *best_measured(const haw_selector *s, const haw_suite *suite,
+					   const struct haw_candidate *first, double *advantage)
+{
+	const struct haw_suite_figures *set = haw_figures_of(s ? s->figures : NULL, suite);
+	const struct haw_figure *base = haw_figure_find(set, first->backend), *f;
+	struct haw_candidate *c, *able, *best = NULL;
+
+	*advantage = 1.1;
+	for (size_t i = 0; base && (c = haw_selector_candidate_at(s, i)); i++) {
+		double ratio;
+
+		able = haw_candidate_for(c, suite);
+		f = haw_figure_find(set, able->backend);
+		ratio = f ? haw_figure_advantage(f, base, s->prefer == HAW_PREFER_CPU) : 0;
+		if (ratio >= *advantage && !haw_candidate_check(able, suite)) {
+			best = c;
+			*advantage = ratio;
+		}
+	}
+	return best;
+}
+
+/* Where nothing was measured, what frees the CPU is what works elsewhere. */
+static struct haw_candidate *first_offload(const haw_selector *s, const haw_suite *suite)
+{
+	struct sentence nowhere = {NULL, 0, 0};
+
+	if (!s || s->prefer != HAW_PREFER_CPU || haw_figures_of(s->figures, suite))
+		return NULL;
+	return first_in_order(s, suite, true, &nowhere);
+}
+
 static struct haw_candidate *follow_order(const haw_selector *s, const haw_suite *suite,
 					  struct sentence *sentence)
 {
 	char text[256] = "";
 	struct sentence skipped = {text, sizeof(text), 0};
-	struct haw_candidate *c, *chosen = NULL;
-	const char *why;
+	struct haw_candidate *c = first_offload(s, suite), *chosen, *best;
+	double advantage = 0;
 
-	for (size_t i = 0; (c = haw_selector_candidate_at(s, i)); i++) {
-		chosen = haw_candidate_for(c, suite);
-		why = haw_candidate_check(chosen, suite);
-		if (!why)
-			break;
-		say(&skipped, "%s%s: %s", skipped.len ? "; " : "", c->backend->name, why);
+	if (c) {
+		say(sentence, "it frees the CPU, which is preferred");
+		say_halves(sentence, c, haw_candidate_for(c, suite));
+		return haw_candidate_for(c, suite);
 	}
+	c = first_in_order(s, suite, false, &skipped);
 	if (!c) {
 		say(sentence, "no backend can (%s)", text);
 		return NULL;
 	}
-	say(sentence, "first in the order of preference%s", skipped.len ? " that can" : "");
+	chosen = haw_candidate_for(c, suite);
+	best = best_measured(s, suite, chosen, &advantage);
+	if (best) {
+		say(sentence, "measured here: %.2f times %s %s", advantage,
+		    s->prefer == HAW_PREFER_CPU ? "as cheap for the CPU as" : "as fast as",
+		    chosen->backend->name);
+		c = best;
+		chosen = haw_candidate_for(c, suite);
+	} else {
+		say(sentence, "first in the order of preference%s", skipped.len ? " that can" : "");
+	}
 	say_halves(sentence, c, chosen);
 	if (skipped.len)
 		say(sentence, "; %s", text);
@@ -229,4 +294,16 @@ const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *s
 		    vain->candidate->backend->name, vain->algorithm);
 	chosen = override ? keep_word(override, suite, &sentence) : follow_order(s, suite, &sentence);
 	return chosen ? chosen->backend : NULL;
+}
+
+int haw_selector_confirm(const haw_selector *s, const haw_suite *suite, haw_error *err)
+{
+	const struct haw_override *vain, *override = haw_override_find(s, suite, &vain);
+	char reason[320];
+
+	if (!override || haw_selector_choose(s, suite, reason, sizeof(reason)))
+		return 0;
+	return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			     "the backend \"%s\" must not protect packets with %s: %s",
+			     override->candidate->backend->name, suite->name, reason);
 }

@@ -9,6 +9,7 @@
 #include <hawser/backend.h>
 
 #include "crypto-backends/candidate.h"
+#include "crypto-backends/figures.h"
 
 /* ALG=NAME as the user gave it. */
 struct haw_override {
@@ -30,6 +31,8 @@ struct haw_selector {
 	char *eal, *provider_path, *module_dir;
 	void (*log)(void *user, const char *line); /* NULL: nobody listens */
 	void *log_user;
+	uint32_t prefer;		   /* enum haw_preference, or 0 */
+	struct haw_suite_figures *figures; /* what was measured, or read from a file */
 };
 
 /* The candidate at INDEX, built-in ones first; NULL behind the last. S may be NULL: the built-in ones. */

@@ -32,6 +32,9 @@ bool tool_backends_take(struct tool_backends *b, int val, const char *argument)
 	case TOOL_EAL:
 		b->eal = argument;
 		return true;
+	case TOOL_PREFER:
+		b->prefer = argument;
+		return true;
 	default:
 		return false;
 	}
@@ -64,6 +67,28 @@ static int set_options(haw_selector *s, const struct tool_backends *b, const haw
 	};
 
 	return prefixed(haw_selector_set_options(s, &options, err), err, "HAWSER_MODULE_DIR");
+}
+
+static int set_preference(haw_selector *s, const struct tool_backends *b, const haw_host_config *config,
+			  haw_error *err)
+{
+	haw_selector_options options = {.size = sizeof(options)};
+	const char *text = b->prefer, *where = "--prefer";
+	char shown[64];
+
+	if (!text && config)
+		text = haw_host_config_option(config, "Prefer", 0, &where);
+	if (!text)
+		return 0;
+	if (strcmp(text, "cpu") == 0)
+		options.prefer = HAW_PREFER_CPU;
+	else if (strcmp(text, "throughput") == 0)
+		options.prefer = HAW_PREFER_THROUGHPUT;
+	else
+		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0,
+				     "%s: \"%s\" cannot be preferred: write throughput or cpu", where,
+				     haw_escape(shown, sizeof(shown), text, strlen(text)));
+	return haw_selector_set_options(s, &options, err);
 }
 
 static int load_modules(haw_selector *s, const struct tool_backends *b, const haw_host_config *config,
@@ -129,6 +154,8 @@ static int fill(haw_selector *s, const struct tool_backends *b, const haw_host_c
 	const char *environment = getenv("HAWSER_BACKEND");
 	int result = set_options(s, b, config, err);
 
+	if (result == 0)
+		result = set_preference(s, b, config, err);
 	if (result == 0)
 		result = load_modules(s, b, config, err);
 	if (result == 0)

@@ -12,22 +12,24 @@
 #include <hawser/backend.h>
 #include <hawser/config.h>
 
-enum { TOOL_BACKEND = 512, TOOL_BACKEND_MODULE, TOOL_PROVIDER_PATH, TOOL_EAL };
+enum { TOOL_BACKEND = 512, TOOL_BACKEND_MODULE, TOOL_PROVIDER_PATH, TOOL_EAL, TOOL_PREFER };
 
 /* Rows for a command's table of long options, and their part of its usage. */
 #define TOOL_BACKEND_OPTIONS                                                      \
 	{"backend", required_argument, NULL, TOOL_BACKEND},                       \
 		{"backend-module", required_argument, NULL, TOOL_BACKEND_MODULE}, \
 		{"provider-path", required_argument, NULL, TOOL_PROVIDER_PATH},   \
+		{"eal", required_argument, NULL, TOOL_EAL},                       \
 	{                                                                         \
-		"eal", required_argument, NULL, TOOL_EAL                          \
+		"prefer", required_argument, NULL, TOOL_PREFER                    \
 	}
 
 #define TOOL_BACKEND_USAGE                                                                   \
 	"  --backend ALG=NAME        engine that seals and opens ALG (see hawser ciphers)\n" \
 	"  --backend-module FILE     load engines from a module\n"                           \
 	"  --provider-path DIR       where OpenSSL's provider and engine modules are\n"      \
-	"  --eal ARGUMENTS           what DPDK is started with, for cryptodev\n"
+	"  --eal ARGUMENTS           what DPDK is started with, for cryptodev\n"             \
+	"  --prefer WHAT             throughput (the default), or cpu: what costs it less\n"
 
 /* Words that point into argv. */
 struct tool_words {
@@ -38,7 +40,7 @@ struct tool_words {
 /* What the command line says. All zero at first. */
 struct tool_backends {
 	struct tool_words choices, modules;
-	const char *provider_path, *eal;
+	const char *provider_path, *eal, *prefer;
 	bool out_of_memory;
 };
 

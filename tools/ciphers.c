@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <hawser/backend.h>
 #include <hawser/transport.h>
 
 #include "backends.h"
+#include "calibration.h"
 #include "config.h"
 
 enum { WRONG_USE = 2 };
@@ -22,6 +24,7 @@ static const char usage[] =
 	"Lists every algorithm, the engines that can protect packets with each suite on\n"
 	"this machine, and which one is chosen and why.\n"
 	"\n"
+	"  --calibrate               measure all of them, thoroughly, and remember it\n"
 	"  --json                    one JSON object instead of tables\n" TOOL_BACKEND_USAGE;
 
 static const struct list {
@@ -39,18 +42,30 @@ static const size_t list_count = sizeof(lists) / sizeof(lists[0]);
 
 /* ---- For people ---- */
 
+/* "9.31 GB/s 0.107 ns/B", as far as it is known. */
+static void print_choice(const haw_choice *choice, const char *separator)
+{
+	printf("%s%s", separator, choice->name);
+	if (choice->bytes_per_second > 0)
+		printf(" %.2f GB/s %.3f ns/B", choice->bytes_per_second / 1e9, choice->ns_per_byte);
+}
+
 static void print_suite(const haw_selector *selector, const haw_suite *suite)
 {
-	char reason[320], able[64] = "";
-	const haw_backend *chosen = haw_selector_choose(selector, suite, reason, sizeof(reason)), *backend;
-	size_t at = 0;
+	char reason[320];
+	const haw_backend *chosen = haw_selector_choose(selector, suite, reason, sizeof(reason));
+	haw_choice choice = {.size = sizeof(choice)};
+	const char *separator = "";
 
-	for (size_t i = 0; (backend = haw_backend_at(i)) && at < sizeof(able); i++)
-		if (!haw_backend_check(backend, suite))
-			at += (size_t)snprintf(able + at, sizeof(able) - at, "%s%s", at ? " " : "",
-					       backend->name);
-	printf("  %-44s %-8s  %-16s  %s\n", suite->name, chosen ? chosen->name : "none", at ? able : "none",
+	printf("  %s\n      chosen: %s: %s\n      here: ", suite->name, chosen ? chosen->name : "none",
 	       reason);
+	for (size_t i = 0; haw_selector_choice(selector, suite, i, &choice) == 0; i++) {
+		if (choice.unusable)
+			continue;
+		print_choice(&choice, separator);
+		separator = ", ";
+	}
+	printf("%s\n", *separator ? "" : "none");
 }
 
 static void print_list(const struct list *list)
@@ -75,7 +90,7 @@ static void print_tables(const haw_selector *selector)
 		printf("  %-8s  %s (%s)%s%s\n", backend->name, backend->description,
 		       backend->version(backend), why ? ": cannot be used here: " : "", why ? why : "");
 	}
-	printf("\nPacket protection:\n  %-44s %-8s  %-16s  %s\n", "SUITE", "CHOSEN", "CAN", "WHY");
+	printf("\nPacket protection (figures: 32 KiB in batches, sealed and opened; CPU time):\n");
 	for (size_t i = 0; (suite = haw_suite_at(i)); i++)
 		print_suite(selector, suite);
 	for (size_t i = 0; i < list_count; i++)
@@ -110,23 +125,33 @@ static void json_member(const char *key, const char *text)
 		printf("null");
 }
 
+/* ,"KEY":VALUE, or null where it is not known. */
+static void json_number(const char *key, const char *format, double value)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), format, value);
+	printf(",\"%s\":%s", key, value > 0 ? text : "null");
+}
+
 static void json_suite(const haw_selector *selector, const haw_suite *suite)
 {
 	char reason[320];
-	const haw_backend *chosen = haw_selector_choose(selector, suite, reason, sizeof(reason)), *backend;
+	const haw_backend *chosen = haw_selector_choose(selector, suite, reason, sizeof(reason));
+	haw_choice choice = {.size = sizeof(choice)};
 
 	printf("{\"name\":");
 	json_string(suite->name);
 	json_member("chosen", chosen ? chosen->name : NULL);
 	json_member("reason", reason);
 	printf(",\"backends\":[");
-	for (size_t i = 0; (backend = haw_backend_at(i)); i++) {
-		const char *why = haw_backend_check(backend, suite);
-
+	for (size_t i = 0; haw_selector_choice(selector, suite, i, &choice) == 0; i++) {
 		printf("%s{\"name\":", i ? "," : "");
-		json_string(backend->name);
-		printf(",\"usable\":%s", why ? "false" : "true");
-		json_member("reason", why);
+		json_string(choice.name);
+		printf(",\"usable\":%s", choice.unusable ? "false" : "true");
+		json_member("reason", choice.unusable);
+		json_number("bytes_per_second", "%.0f", choice.bytes_per_second);
+		json_number("ns_per_byte", "%.4f", choice.ns_per_byte);
 		putchar('}');
 	}
 	printf("]}");
@@ -187,13 +212,14 @@ static int wrong_use(const char *why)
 
 struct arguments {
 	struct tool_backends backends;
-	bool json, help;
+	bool calibrate, json, help;
 };
 
 static bool parse(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = {
 		TOOL_BACKEND_OPTIONS,
+		{.name = "calibrate", .val = 'c'},
 		{.name = "json", .val = 'j'},
 		{.name = "help", .val = 'h'},
 		{0},
@@ -203,7 +229,9 @@ static bool parse(struct arguments *a, int argc, char **argv)
 	argv[0] = (char *)"hawser ciphers"; /* how getopt names what is wrong */
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j')
+		if (option == 'c')
+			a->calibrate = true;
+		else if (option == 'j')
 			a->json = true;
 		else if (option == 'h')
 			a->help = true;
@@ -213,21 +241,68 @@ static bool parse(struct arguments *a, int argc, char **argv)
 	return true;
 }
 
+static void on_note(void *user, const char *line)
+{
+	(void)user;
+	fprintf(stderr, "hawser: %s\n", line);
+}
+
+/* One line that shows what is being measured, on terminals. */
+static void on_progress(void *user, const haw_suite *suite)
+{
+	(void)user;
+	fprintf(stderr, "\r\033[Kmeasuring %s", suite->name);
+}
+
+static int calibrate(haw_selector *selector, haw_error *err)
+{
+	bool shown = isatty(STDERR_FILENO);
+	int result = tool_calibration_make(selector, shown ? on_progress : NULL, NULL, err);
+
+	if (shown)
+		fputs("\r\033[K", stderr);
+	if (result == 0)
+		(void)tool_calibration_save(selector, on_note, NULL);
+	return result;
+}
+
+/* What the configuration says; NULL and an error. */
+static haw_selector *configure(struct arguments *a, haw_error *err)
+{
+	haw_host_config *config = tool_config_load("", err);
+	haw_selector *selector = NULL;
+
+	if (config && (a->json || tool_config_flag(config, "Json", &a->json, err) == 0) &&
+	    (a->calibrate || tool_config_flag(config, "Calibrate", &a->calibrate, err) == 0))
+		selector = tool_backends_selector(&a->backends, config, err);
+	haw_host_config_free(config);
+	return selector;
+}
+
+/* Whether every choice of the user's holds. */
+static int confirm(const haw_selector *selector, haw_error *err)
+{
+	const haw_suite *suite;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && (suite = haw_suite_at(i)); i++)
+		result = haw_selector_confirm(selector, suite, err);
+	return result;
+}
+
 static int run(struct arguments *a)
 {
 	haw_error err;
-	haw_host_config *config = tool_config_load("", &err);
-	haw_selector *selector = NULL;
-	bool json = a->json;
+	haw_selector *selector = configure(a, &err);
 
-	if (config && tool_config_flag(config, "Json", &json, &err) == 0)
-		selector = tool_backends_selector(&a->backends, config, &err);
-	haw_host_config_free(config);
-	if (!selector) {
+	if (selector)
+		tool_calibration_load(selector, on_note, NULL);
+	if (!selector || confirm(selector, &err) < 0 || (a->calibrate && calibrate(selector, &err) < 0)) {
 		fprintf(stderr, "hawser: %s\n", err.message);
+		haw_selector_free(selector);
 		return WRONG_USE;
 	}
-	if (json || a->json)
+	if (a->json)
 		print_json(selector);
 	else
 		print_tables(selector);

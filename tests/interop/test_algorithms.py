@@ -5,6 +5,7 @@
 The server's log says which algorithms a connection really used.
 """
 
+import os
 import re
 import subprocess
 
@@ -71,6 +72,16 @@ def exchange_works(world, kex, host_key):
 def cipher_by_option(world):
     used = round_trip(world, ['-oCiphers=aes192-ctr', '-oMACs=hmac-sha2-512'])
     check(used[2:] == ('aes192-ctr', 'hmac-sha2-512'), f'the server used {used}')
+
+
+def fastest_first(world):
+    """-c auto: what is offered by default, sorted by what is fast here; measured at first use, and kept."""
+    cache = world.fresh()
+    for _ in range(2):
+        used = round_trip(world, ['-c', 'auto'], env={'XDG_CACHE_HOME': cache})
+        check(used[2] in AEAD + CTR, f'the server used {used}')
+    check(os.path.exists(os.path.join(cache, 'hawser', 'calibration')), 'nothing was kept')
+    round_trip(world, ['-o', 'Ciphers=auto'], env={'XDG_CACHE_HOME': '/proc/nowhere'})
 
 
 def edited_lists(world):
@@ -199,7 +210,7 @@ def tests():
         for host_key in HOST_KEYS:
             if kex in supported('kex') and host_key in supported('HostKeyAlgorithms'):
                 yield f'exchange {kex} {host_key}', exchange_works, (kex, host_key)
-    yield from [cipher_by_option, edited_lists, list_from_config, known_key_type_first]
+    yield from [cipher_by_option, fastest_first, edited_lists, list_from_config, known_key_type_first]
     for cipher, mac in ((AEAD[0], None), (AEAD[2], None), ('aes256-ctr', 'hmac-sha2-256-etm@openssh.com'),
                         ('aes128-ctr', 'hmac-sha1')):
         for engine in ENGINES:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../calibration.h"
 #include "interrupt.h"
 #include "prompt.h"
 #include "session.h"
@@ -86,6 +87,12 @@ static bool load_config(struct cp_session *s)
 	return true;
 }
 
+/* "Ciphers auto": those offered by default, the fastest here first. */
+static bool is_auto(const char *ciphers)
+{
+	return ciphers && strcmp(ciphers, "auto") == 0;
+}
+
 /* A list that names an unknown algorithm is wrong use, and known before anything is connected. */
 static bool check_lists(struct cp_session *s, const haw_host_values *values)
 {
@@ -95,7 +102,7 @@ static bool check_lists(struct cp_session *s, const haw_host_values *values)
 	} lists[] = {
 		{HAW_ALGORITHM_KEX, values->kex},
 		{HAW_ALGORITHM_HOST_KEY, values->host_key_algorithms},
-		{HAW_ALGORITHM_CIPHER, values->ciphers},
+		{HAW_ALGORITHM_CIPHER, is_auto(values->ciphers) ? NULL : values->ciphers},
 		{HAW_ALGORITHM_MAC, values->macs},
 	};
 	char list[4096];
@@ -128,6 +135,39 @@ static bool choose_backends(struct cp_session *s)
 	else
 		cp_report_wrong(&s->report, "%s", err.message);
 	return s->selector != NULL;
+}
+
+/* ---- Measuring ---- */
+
+static void on_note(void *user, const char *line)
+{
+	struct cp_session *s = user;
+
+	cp_report_note(&s->report, 1, line);
+}
+
+/* Let the selector know what its backends can do, and sort the ciphers by it where that is asked for. */
+static bool calibrate(struct cp_session *s, const haw_host_values *values)
+{
+	char ciphers[1024], macs[1024];
+	bool sort = is_auto(values->ciphers);
+	haw_error err;
+
+	/* The lists were checked. */
+	if (haw_algorithm_list(HAW_ALGORITHM_CIPHER, sort ? NULL : values->ciphers, ciphers, sizeof(ciphers),
+			       NULL) < 0 ||
+	    haw_algorithm_list(HAW_ALGORITHM_MAC, values->macs, macs, sizeof(macs), NULL) < 0)
+		return true;
+	if (tool_calibration_confirm(s->selector, ciphers, macs, &err) < 0) {
+		cp_report_wrong(&s->report, "%s", err.message);
+		return false;
+	}
+	tool_calibration_load(s->selector, on_note, s);
+	tool_calibration_hasten(s->selector, ciphers, macs, sort, on_note, s);
+	if (sort &&
+	    haw_selector_sort_ciphers(s->selector, ciphers, macs, s->ciphers, sizeof(s->ciphers)) == 0)
+		cp_report_note(&s->report, 2, s->ciphers);
+	return true;
 }
 
 /* ---- What the library has to say ---- */
@@ -164,6 +204,7 @@ static bool make_client(struct cp_session *s, const haw_host_values *values)
 	options.batch = s->args->batch || values->batch_mode;
 	options.transport.size = sizeof(options.transport);
 	options.transport.selector = s->selector;
+	options.transport.ciphers = s->ciphers[0] ? s->ciphers : NULL;
 	options.transport.ask = !options.batch && cp_prompt_possible() ? on_question : NULL;
 	options.transport.banner = on_banner;
 	options.transport.log = on_log;
@@ -256,6 +297,8 @@ bool cp_connect(struct cp_session *s, bool upload)
 	if (values->log_level >= HAW_LOG_LEVEL_DEBUG1 && s->report.verbose < 1)
 		s->report.verbose = (int)values->log_level - HAW_LOG_LEVEL_DEBUG1 + 1;
 	if (!check_lists(s, values) || !choose_backends(s))
+		return false;
+	if (!calibrate(s, values))
 		return false;
 	for (size_t i = 0; (note = haw_host_config_note(s->host_config, i)); i++)
 		cp_report_note(&s->report, 1, note);

@@ -36,6 +36,7 @@ struct cp_session {
 	bool stopped;		/* a signal came: start nothing, clean up */
 	char *host_text;	/* for messages */
 	/* What stays in the account when the transport is gone. */
+	char ciphers[1024]; /* sorted, where they are to be */
 	char suite[96], backend[64], engine[16], peer_version[256];
 };
 
