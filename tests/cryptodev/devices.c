@@ -260,8 +260,9 @@ static void the_thread_is_not_tied(void)
 
 int main(void)
 {
-	const haw_selector_options options = {sizeof(options), getenv("HAWSER_TEST_EAL"), NULL,
-					      getenv("HAWSER_TEST_MODULES")};
+	const haw_selector_options options = {.size = sizeof(options),
+					      .eal = getenv("HAWSER_TEST_EAL"),
+					      .module_dir = getenv("HAWSER_TEST_MODULES")};
 	haw_selector *selector = haw_selector_new();
 	haw_error err = {0};
 
