@@ -52,7 +52,7 @@ struct end {
 
 static haw_selector *selector_for(const char *name)
 {
-	const haw_selector_options options = {sizeof(options), eal, NULL, modules};
+	const haw_selector_options options = {.size = sizeof(options), .eal = eal, .module_dir = modules};
 	haw_selector *s = haw_selector_new();
 	char choice[256];
 	haw_error err;

@@ -34,7 +34,8 @@ void haw_figure_name(struct haw_figure *f, const haw_backend *backend);
 struct haw_suite_figures *haw_figures_new(const haw_suite *suite, size_t count);
 void haw_figures_free(struct haw_suite_figures *list);
 const struct haw_suite_figures *haw_figures_of(const struct haw_suite_figures *list, const haw_suite *suite);
-/* The figure of BACKEND in its present version, if it has been measured and works; else NULL. SET may be NULL. */
+/* The figure of BACKEND in its present version, if it has been measured and works; else NULL. SET may be
+ * NULL. */
 const struct haw_figure *haw_figure_find(const struct haw_suite_figures *set, const haw_backend *backend);
 /* Whether BACKEND in its present version was measured, even in vain. */
 bool haw_figure_exists(const struct haw_suite_figures *set, const haw_backend *backend);

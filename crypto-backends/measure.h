@@ -25,8 +25,8 @@ struct haw_meter;
 struct haw_meter *haw_meter_new(const haw_backend *backend, const haw_suite *suite,
 				struct haw_meter_memory *memory);
 void haw_meter_free(struct haw_meter *m);
-/* Measure one round, each case for at least SLICE_NS: all sizes, or with QUICK 1 KiB and 32 KiB only. False if
- * the backend failed, or it was not done at DEADLINE_NS. */
+/* Measure one round, each case for at least SLICE_NS: all sizes, or with QUICK 1 KiB and 32 KiB only. False
+ * if the backend failed, or it was not done at DEADLINE_NS. */
 bool haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_t deadline_ns,
 		     struct haw_sample *sample);
 

@@ -12,8 +12,8 @@
 const haw_backend_module *haw_module_at(size_t index);
 /* Why this build has no backend or kind called NAME, though others have; NULL if no build has one. */
 const char *haw_registry_why_missing(const char *name);
-/* Whether the backend NAME, or the kind that it is one of, could serve SUITE on some machine. False for what is
- * not known here. */
+/* Whether the backend NAME, or the kind that it is one of, could serve SUITE on some machine. False for what
+ * is not known here. */
 bool haw_registry_could(const char *name, const haw_suite *suite);
 /* The INDEX-th (0, 1, ...) backend or kind that other builds have built in, or that has to be opened, and why
  * it does not serve as it is; NULL behind the last. */

@@ -293,7 +293,8 @@ typedef struct haw_selector_options {
 
 enum haw_preference {
 	HAW_PREFER_THROUGHPUT = 1, /* more bytes a second; the default */
-	HAW_PREFER_CPU = 2	   /* less CPU time per byte. Without figures: what works outside of the CPU first */
+	/* Less CPU time per byte. Where nothing was measured: what works outside of the CPU first. */
+	HAW_PREFER_CPU = 2
 };
 
 /* Set OPTIONS, before the overrides that need them. HAW_EINVAL with a sentence for a module_dir that is
@@ -321,8 +322,8 @@ HAW_API const haw_backend *haw_selector_open(haw_selector *s, const char *name, 
  * run if it has not been; else why not, text that lives as long as the backend. Any thread. */
 HAW_API const char *haw_selector_check(const haw_selector *s, const haw_backend *backend,
 				       const haw_suite *suite);
-/* 0 if the user's word for SUITE can be kept, or there is none; HAW_EUNSUPPORTED with a sentence if the backend
- * that an override names for it has failed its self-test, which is run. Any thread. */
+/* 0 if the user's word for SUITE can be kept, or there is none; HAW_EUNSUPPORTED with a sentence if the
+ * backend that an override names for it has failed its self-test, which is run. Any thread. */
 HAW_API HAW_MUST_USE int haw_selector_confirm(const haw_selector *s, const haw_suite *suite, haw_error *err);
 /* The backend chosen for SUITE: the user's, or the first in order that passes its self-test, which is
  * run on first use (calling this early takes it off the handshake). NULL if openssl's library
@@ -347,21 +348,21 @@ typedef struct haw_calibration_options {
 	size_t size;		/* of this struct, for its growth */
 	uint64_t budget_ns;	/* at most so long, leaving out suites and sizes; 0: thoroughly */
 	bool again;		/* measure also what has been measured */
-	bool all;		/* also suites that the user's word decides, or that only one backend can do */
+	bool all;		/* also suites that the user's word decides, or one backend alone can do */
 	/* Told before each suite is measured; may be NULL. */
 	void (*progress)(void *user, const haw_suite *suite);
 	void *user;
 } haw_calibration_options;
 
 /* Measure what S can choose from for SUITES (COUNT, in the order of their weight): sealed and opened bytes a
- * second and CPU time per byte, at the sizes in use, alone and in batches, in three rounds of turns. From then
- * on a backend is preferred to one before it in the static order where it was better by a tenth in each round.
- * Returns how many suites were measured, those already measured with the same backends being left out, or
- * HAW_ENOMEM. Blocks while it works. Before S is shared by threads. */
+ * second and CPU time per byte, at the sizes in use, alone and in batches, in three rounds of turns. From
+ * then on a backend is preferred to one before it in the static order where it was better by a tenth in each
+ * round. Returns how many suites were measured, those already measured with the same backends being left
+ * out, or HAW_ENOMEM. Blocks while it works. Before S is shared by threads. */
 HAW_API HAW_MUST_USE int haw_selector_calibrate(haw_selector *s, const haw_suite *const *suites, size_t count,
 						const haw_calibration_options *options, haw_error *err);
-/* Take what haw_selector_save_calibration wrote to PATH in place of what S has measured. Figures count only for
- * backends in the version that was measured. HAW_ENOTFOUND: no such file; HAW_EFORMAT: it is damaged;
+/* Take what haw_selector_save_calibration wrote to PATH in place of what S has measured. Figures count only
+ * for backends in the version that was measured. HAW_ENOTFOUND: no such file; HAW_EFORMAT: it is damaged;
  * HAW_ECHANGED: it is of another machine or version; HAW_ESYSTEM; S is as before, and the sentence can be
  * shown as a note. Before S is shared by threads. */
 HAW_API HAW_MUST_USE int haw_selector_load_calibration(haw_selector *s, const char *path, haw_error *err);
@@ -373,7 +374,7 @@ HAW_API HAW_MUST_USE int haw_selector_save_calibration(const haw_selector *s, co
 /* What can be said of one backend beside one suite. */
 typedef struct haw_choice {
 	size_t size;		/* of this struct, set by the caller */
-	const char *name;	/* as users write it, or "NAME+openssl": NAME does the cipher, openssl the MAC */
+	const char *name;	/* as users write it; "NAME+openssl": NAME has the cipher, openssl the MAC */
 	const haw_backend *backend; /* NULL: it is not in this build, or was not opened */
 	const char *unusable;	/* NULL if it can serve; else why not */
 	double bytes_per_second; /* sealed and opened, 32 KiB in batches; 0: not measured */
@@ -384,9 +385,9 @@ typedef struct haw_choice {
  * or in other builds; runs self-tests. HAW_EEND behind the last. Texts live as long as S. Any thread. */
 HAW_API HAW_MUST_USE int haw_selector_choice(const haw_selector *s, const haw_suite *suite, size_t index,
 					     haw_choice *choice);
-/* Sort CIPHERS, a list as KEXINIT has it, the fastest here first, beside the MACs of the list MACS: by what was
- * measured of the chosen backends, if all was, else by what is known of such processors. Writes the list to
- * OUT. HAW_EINVAL if OUT is too small. */
+/* Sort CIPHERS, a list as KEXINIT has it, the fastest here first, beside the MACs of the list MACS: by what
+ * was measured of the chosen backends, if all was, else by what is known of such processors. Writes the list
+ * to OUT. HAW_EINVAL if OUT is too small. */
 HAW_API HAW_MUST_USE int haw_selector_sort_ciphers(const haw_selector *s, const char *ciphers,
 						   const char *macs, char *out, size_t size);
 
