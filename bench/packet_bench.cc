@@ -32,12 +32,15 @@ void add_sizes(bench::Case c)
 
 int main(int argc, char **argv)
 {
+	const bench::Engines engines = bench::built_in_engines({});
 	bench::Case c;
 
 	for (size_t i = 0; (c.suite = haw_suite_at(i)); i++)
-		for (size_t b = 0; (c.backend = haw_backend_at(b)); b++)
-			if (!haw_backend_check(c.backend, c.suite))
+		for (const auto &engine : engines) {
+			c.engine = engine.get();
+			if (c.engine->refuses(c.suite).empty())
 				add_sizes(c);
+		}
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return 2;

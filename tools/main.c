@@ -7,6 +7,7 @@
 
 #include <hawser/error.h>
 
+#include "bench.h"
 #include "ciphers.h"
 #include "cp/cp.h"
 
@@ -14,6 +15,7 @@ static const char usage[] = "usage: hawser COMMAND [ARGUMENTS]\n"
 			    "\n"
 			    "  cp        copy files and directory trees over SSH\n"
 			    "  ciphers   list algorithms and the engines that serve them\n"
+			    "  bench     measure this machine: packets, connections, what to configure\n"
 			    "\n"
 			    "  hawser COMMAND --help   the options of a command\n"
 			    "  hawser --version        the version\n";
@@ -24,6 +26,7 @@ static const struct command {
 } commands[] = {
 	{.name = "cp", .run = haw_tool_cp},
 	{.name = "ciphers", .run = haw_tool_ciphers},
+	{.name = "bench", .run = haw_tool_bench},
 };
 
 int main(int argc, char **argv)

@@ -14,13 +14,16 @@
 
 #include <hawser/backend.h>
 
+#include "bench/hardware/engine.h"
+#include "bench/hardware/pace.h"
+
 namespace bench
 {
 
 struct Case {
 	std::string what;
 	const haw_suite *suite = nullptr;
-	const haw_backend *backend = nullptr;
+	const Engine *engine = nullptr;
 	size_t bytes = 0;
 	size_t batch = 1;
 	size_t depth = 0; /* 0: the call returns when the work is done */
@@ -28,7 +31,7 @@ struct Case {
 	std::string name() const
 	{
 		std::string text =
-			what + "/" + suite->name + "/" + backend->name + "/" + std::to_string(bytes);
+			what + "/" + suite->name + "/" + engine->name() + "/" + std::to_string(bytes);
 
 		if (batch > 1)
 			text += "/batch:" + std::to_string(batch);
@@ -41,7 +44,12 @@ struct Case {
 /* Tells Google Benchmark of a row. */
 inline auto *add(const std::string &name, const std::function<void(benchmark::State &)> &run)
 {
-	return benchmark::RegisterBenchmark(name.c_str(), run);
+	auto pace = std::make_shared<Pace>();
+	auto *row = benchmark::RegisterBenchmark(
+		name.c_str(), [pace, run](benchmark::State &state) { run_paced(*pace, run, state); });
+
+	keep_pace(row, pace);
+	return row;
 }
 
 } // namespace bench

@@ -10,9 +10,8 @@
 
 #include <string>
 
-#include <hawser/backend.h>
-
 #include "bench/hardware/cycles.h"
+#include "bench/hardware/engine.h"
 #include "bench/hardware/processors.h"
 
 namespace bench
@@ -23,9 +22,9 @@ class Meter
       public:
 	/* Made right before the timed loop. Threads of an accelerator's driver would inherit being pinned, so
 	 * rows of one run where the system puts them. */
-	Meter(benchmark::State &state, const haw_backend *backend) : state_(state)
+	Meter(benchmark::State &state, const Engine *engine) : state_(state)
 	{
-		if (!backend || !(backend->flags & HAW_BACKEND_OFFLOAD))
+		if (!engine || !engine->is_offload())
 			pin_thread(size_t(state.thread_index()));
 		start_ = counter_.read();
 	}

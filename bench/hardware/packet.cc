@@ -28,16 +28,10 @@ size_t padding_for(const haw_suite *suite, size_t payload)
 
 } // namespace
 
-PacketEnd::PacketEnd(const haw_backend *backend, const haw_suite *suite, size_t bytes, size_t batch,
-		     bool opens)
-    : suite_(suite), payload_(std::min(bytes, payload_max)), packets_(batch)
+PacketEnd::PacketEnd(const Engine &engine, const haw_suite *suite, size_t bytes, size_t batch, bool opens)
+    : suite_(suite), sealer_(engine.make(suite, &keys_.view, opens)), payload_(std::min(bytes, payload_max)),
+      packets_(batch)
 {
-	haw_error err;
-
-	sealer_ = opens ? backend->new_opener(backend, suite, &keys_.view, &err)
-			: backend->new_sealer(backend, suite, &keys_.view, &err);
-	if (!sealer_)
-		throw std::runtime_error(err.message);
 	for (Packet &p : packets_) {
 		p.job = {};
 		memset(p.padding, 0, sizeof(p.padding));
@@ -82,7 +76,15 @@ void PacketEnd::set_numbers(haw_job *job, uint32_t length)
 	job->seq = uint32_t(number_);
 	job->number = number_++;
 	job->block = block_;
-	block_ += (length + (suite_->length_mode == HAW_LENGTH_FIRST_BLOCK ? HAW_LENGTH_SIZE : 0)) / 16;
+	packet_blocks_ =
+		(length + (suite_->length_mode == HAW_LENGTH_FIRST_BLOCK ? HAW_LENGTH_SIZE : 0)) / 16;
+	block_ += packet_blocks_;
+}
+
+void PacketEnd::take_back(size_t n)
+{
+	number_ -= n;
+	block_ -= n * packet_blocks_;
 }
 
 haw_job *PacketEnd::lay_out_seal(size_t i)

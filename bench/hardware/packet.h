@@ -9,11 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include <hawser/backend.h>
 
+#include "bench/hardware/engine.h"
 #include "bench/hardware/keys.h"
 
 namespace bench
@@ -26,8 +26,8 @@ constexpr size_t payload_max = HAW_PACKET_LENGTH_MAX - 64;
 class PacketEnd
 {
       public:
-	/* Throws std::runtime_error with the backend's sentence. */
-	PacketEnd(const haw_backend *backend, const haw_suite *suite, size_t bytes, size_t batch, bool opens);
+	/* Throws std::runtime_error with the engine's sentence. */
+	PacketEnd(const Engine &engine, const haw_suite *suite, size_t bytes, size_t batch, bool opens);
 	~PacketEnd();
 	PacketEnd(const PacketEnd &) = delete;
 	PacketEnd &operator=(const PacketEnd &) = delete;
@@ -40,6 +40,8 @@ class PacketEnd
 	haw_job *lay_out_seal(size_t i);
 	haw_job *lay_out_open(size_t i, const PacketEnd &peer);
 	bool check_opened(size_t i) const;
+	/* The last N that were laid out are not sealed after all: their numbers are free again. */
+	void take_back(size_t n);
 
 	size_t payload() const
 	{
@@ -69,7 +71,7 @@ class PacketEnd
 	haw_sealer *sealer_;
 	size_t payload_;
 	std::vector<Packet> packets_;
-	uint64_t number_ = 0, block_ = 0;
+	uint64_t number_ = 0, block_ = 0, packet_blocks_ = 0;
 };
 
 } // namespace bench

@@ -17,8 +17,8 @@ namespace
 
 void run_seal(benchmark::State &state, const Case &c)
 {
-	PacketEnd end(c.backend, c.suite, c.bytes, c.batch, false);
-	Meter meter(state, c.backend);
+	PacketEnd end(*c.engine, c.suite, c.bytes, c.batch, false);
+	Meter meter(state, c.engine);
 
 	for (auto _ : state) {
 		if (!end.seal()) {
@@ -32,14 +32,14 @@ void run_seal(benchmark::State &state, const Case &c)
 
 void run_open(benchmark::State &state, const Case &c)
 {
-	PacketEnd sealed(c.backend, c.suite, c.bytes, c.batch, false);
-	PacketEnd opener(c.backend, c.suite, c.bytes, c.batch, true);
+	PacketEnd sealed(*c.engine, c.suite, c.bytes, c.batch, false);
+	PacketEnd opener(*c.engine, c.suite, c.bytes, c.batch, true);
 
 	const bool chained = c.suite->chain_mode == HAW_CHAIN_CIPHERTEXT;
 
 	if (!sealed.seal())
 		return state.SkipWithError("sealing failed");
-	Meter meter(state, c.backend);
+	Meter meter(state, c.engine);
 	for (auto _ : state) {
 		const bool good = opener.open(sealed);
 
@@ -64,12 +64,13 @@ void run_raw(benchmark::State &state, const Case &c, bool opens)
 	size_t len = std::min(c.bytes, payload_max) / c.suite->block_size * c.suite->block_size;
 	std::vector<uint8_t> plain(len + 64), sealed(len + 64), back(len + 64);
 	uint8_t tag[64] = {};
-	auto sealer = make_raw(c.backend, c.suite, false), primitive = make_raw(c.backend, c.suite, opens);
+	auto sealer = make_raw(c.engine->name(), c.suite, false),
+	     primitive = make_raw(c.engine->name(), c.suite, opens);
 
 	if (!sealer->run(plain.data(), sealed.data(), len, tag))
 		return state.SkipWithError("the primitive failed");
 	const uint8_t *in = opens ? sealed.data() : plain.data();
-	Meter meter(state, c.backend);
+	Meter meter(state, c.engine);
 	for (auto _ : state) {
 		if (!primitive->run(in, back.data(), len, tag)) {
 			state.SkipWithError("the primitive failed");
@@ -97,7 +98,7 @@ benchmark::internal::Benchmark *add_open(Case c)
 benchmark::internal::Benchmark *add_raw(Case c, bool opens)
 {
 	c.what = opens ? "raw_open" : "raw_seal";
-	if (!make_raw(c.backend, c.suite, opens))
+	if (!make_raw(c.engine->name(), c.suite, opens))
 		return nullptr;
 	return add(c.name(), [=](benchmark::State &state) { run_raw(state, c, opens); });
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/hardware/packetizer_cases.h"
 
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "bench/hardware/clock.h"
 #include "bench/hardware/guard.h"
 #include "bench/hardware/keys.h"
 #include "bench/hardware/meter.h"
@@ -62,15 +62,13 @@ void source_sealed(void *, void *)
 class Packetizer
 {
       public:
-	explicit Packetizer(const Case &c) : selector_(haw_selector_new()), pool_(haw_wire_pool_new(0, 2))
+	explicit Packetizer(const Case &c) : pool_(haw_wire_pool_new(0, 2))
 	{
-		const std::string choice = std::string(c.suite->cipher) + "=" + c.backend->name;
 		haw_error err;
 
-		if (haw_selector_override(selector_, choice.c_str(), &err) == 0)
-			packetizer_ = haw_packetizer_new(selector_, pool_, &err);
+		packetizer_ = haw_packetizer_new(c.engine->selector(), pool_, &err);
 		if (!packetizer_) {
-			release();
+			haw_wire_pool_free(pool_);
 			fail(err);
 		}
 		bulk_ = {source_next, source_sealed, &source};
@@ -79,7 +77,7 @@ class Packetizer
 	~Packetizer()
 	{
 		packetizer_->ops->free(packetizer_);
-		release();
+		haw_wire_pool_free(pool_);
 	}
 	Packetizer(const Packetizer &) = delete;
 	Packetizer &operator=(const Packetizer &) = delete;
@@ -103,14 +101,7 @@ class Packetizer
 	Source source;
 
       private:
-	void release()
-	{
-		haw_wire_pool_free(pool_);
-		haw_selector_free(selector_);
-	}
-
 	Keys keys_;
-	haw_selector *selector_;
 	struct haw_wire_pool *pool_;
 	struct haw_packetizer *packetizer_ = nullptr;
 	struct haw_bulk_source bulk_;
@@ -125,7 +116,7 @@ void run_seal(benchmark::State &state, const Case &c)
 
 	p.key(HAW_OUTGOING, c.suite);
 	p.source.bytes = c.bytes;
-	Meter meter(state, c.backend);
+	Meter meter(state, c.engine);
 	for (auto _ : state) {
 		const size_t before = p.source.left = SIZE_MAX / 2;
 		ptrdiff_t count;
@@ -198,7 +189,8 @@ void run_open(benchmark::State &state, const Case &c)
 
 	if (!ring)
 		return state.SkipWithError("no ring could be mapped");
-	Meter meter(state, c.backend);
+	const double clock_cost = clock_cost_ns(CLOCK_THREAD_CPUTIME_ID);
+	Meter meter(state, c.engine);
 	for (auto _ : state) {
 		/* As the kernel does it: bytes are copied into the ring, then opened. Only that is timed. */
 		haw_mut_span space = haw_ring_space(ring.get());
@@ -206,15 +198,15 @@ void run_open(benchmark::State &state, const Case &c)
 		haw_ring_fill(ring.get(), wire.size());
 		p.key(HAW_INCOMING, c.suite);
 
-		const auto start = std::chrono::steady_clock::now();
+		const double start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		const size_t opened = open_all(p, ring.get(), packets);
-		const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+		const double took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start - clock_cost;
 
 		if (opened != packets) {
 			state.SkipWithError("packets are missing");
 			break;
 		}
-		state.SetIterationTime(took.count());
+		state.SetIterationTime(took / 1e9);
 	}
 	state.SetBytesProcessed(int64_t(size_t(state.iterations()) * packets * c.bytes));
 }

@@ -6,7 +6,8 @@
  *   packetizer_seal/SUITE/BACKEND/BYTES   BYTES of payload in each packet, from memory in cache
  *   packetizer_open/SUITE/BACKEND/BYTES   the same, opened
  *
- * Rates count payload. Compare with the raw calls of the same backend (packet_cases.h).
+ * Rates count payload; opening is timed by the thread's CPU clock. Compare with the raw calls of the same
+ * backend (packet_cases.h).
  */
 #ifndef HAWSER_BENCH_PACKETIZER_CASES_H
 #define HAWSER_BENCH_PACKETIZER_CASES_H

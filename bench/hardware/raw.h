@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <hawser/backend.h>
 
@@ -20,8 +21,8 @@ struct RawPrimitive {
 	virtual bool run(const uint8_t *in, uint8_t *out, size_t len, uint8_t *tag) = 0;
 };
 
-/* The primitive of BACKEND for SUITE; NULL if there is no call to compare with. */
-std::unique_ptr<RawPrimitive> make_raw(const haw_backend *backend, const haw_suite *suite, bool opens);
+/* The primitive of the backend of that name for SUITE; NULL if there is no call to compare with. */
+std::unique_ptr<RawPrimitive> make_raw(const std::string &backend, const haw_suite *suite, bool opens);
 
 /* raw_openssl.cc: any cipher with any MAC. */
 std::unique_ptr<RawPrimitive> make_raw_openssl(const haw_suite *suite, bool opens);

@@ -153,11 +153,11 @@ std::unique_ptr<RawPrimitive> make_raw_openssl(const haw_suite *suite, bool open
 	return evp->good ? std::move(evp) : nullptr;
 }
 
-std::unique_ptr<RawPrimitive> make_raw(const haw_backend *backend, const haw_suite *suite, bool opens)
+std::unique_ptr<RawPrimitive> make_raw(const std::string &backend, const haw_suite *suite, bool opens)
 {
-	if (strcmp(backend->name, "openssl") == 0)
+	if (backend == "openssl")
 		return make_raw_openssl(suite, opens);
-	if (strcmp(backend->name, "ipsecmb") == 0)
+	if (backend == "ipsecmb")
 		return make_raw_ipsecmb(suite, opens);
 	return nullptr;
 }
