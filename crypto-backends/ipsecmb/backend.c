@@ -105,6 +105,18 @@ static const char *unusable(const haw_backend *backend)
 	return l->trouble;
 }
 
+/* Below, OpenSSL is two to three times as fast as the library (4.9 GB/s against 1.7 to 3.3 by ChaCha20, 12.2
+ * against 3.8 to 7.8 by Poly1305, on a core of an AMD EPYC); with them the library hashes at 14.3. */
+static const char *refuses_chacha(const struct haw_ipsecmb *l, const haw_suite *suite)
+{
+	const uint32_t needed =
+		HAW_CPU_AVX512 | HAW_CPU_BMI2 | HAW_CPU_SHANI | HAW_CPU_VAES | HAW_CPU_VPCLMUL;
+
+	if ((l->uses & needed) != needed)
+		return "without AVX-512 and vector AES, OpenSSL is faster with this suite";
+	return haw_openssl_refuses(&haw_openssl_configured, suite);
+}
+
 static const char *refuses(const haw_backend *backend, const haw_suite *suite)
 {
 	const char *why = unusable(backend);
@@ -113,8 +125,12 @@ static const char *refuses(const haw_backend *backend, const haw_suite *suite)
 		return why;
 	if (suite->cipher_kind == HAW_CIPHER_AES_GCM)
 		return NULL;
+	if (suite->cipher_kind == HAW_CIPHER_CHACHA20_POLY1305)
+		return refuses_chacha(library_of(backend), suite);
+	if (suite->cipher_kind == HAW_CIPHER_AES_CBC || suite->cipher_kind == HAW_CIPHER_3DES_CBC)
+		return "packets in CBC mode wait for each other, so OpenSSL seals them as fast";
 	if (suite->cipher_kind != HAW_CIPHER_AES_CTR)
-		return "it serves AES-GCM and AES-CTR only";
+		return "the library does not do this cipher";
 	switch (suite->mac_kind) {
 	case HAW_MAC_NONE:
 		return NULL;
@@ -140,9 +156,14 @@ static haw_sealer *make(const haw_backend *backend, const haw_suite *suite, cons
 		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0, "%s: %s", suite->name, why);
 		return NULL;
 	}
-	return suite->cipher_kind == HAW_CIPHER_AES_GCM
-		       ? haw_ipsecmb_gcm_new(library, suite, keys, opens, err)
-		       : haw_ipsecmb_ctr_new(library, suite, keys, opens, err);
+	switch (suite->cipher_kind) {
+	case HAW_CIPHER_AES_GCM:
+		return haw_ipsecmb_gcm_new(library, suite, keys, opens, err);
+	case HAW_CIPHER_CHACHA20_POLY1305:
+		return haw_ipsecmb_chacha_new(library, suite, keys, opens, err);
+	default:
+		return haw_ipsecmb_ctr_new(library, suite, keys, opens, err);
+	}
 }
 
 static haw_sealer *new_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,

@@ -51,6 +51,7 @@ struct group {
 	size_t count;
 	IMB_MGR *mgr; /* who hashes; NULL: OpenSSL */
 	uint8_t (*tags)[HAW_TAG_MAX];
+	const uint8_t *copies[HAW_BATCH_MAX]; /* of packets, in the cache still; NULL: there is none */
 };
 
 static size_t packet_size(const haw_job *job)
@@ -112,9 +113,13 @@ static bool crypt_group(struct ctr *c, struct haw_ipsecmb_workspace *w, const st
 
 	for (size_t i = 0; i < g->count; i++) {
 		const haw_job *job = g->jobs[i];
+		const haw_span copied = {c->crypts_first ? NULL : g->copies[i], packet_size(job)};
 		struct haw_walk walk = haw_walk_start(job);
 		uint8_t length[HAW_LENGTH_SIZE];
 		size_t len = packet_size(job);
+
+		if (copied.ptr)
+			walk.in = &copied;
 
 		if (job->status != 0)
 			continue;
@@ -164,7 +169,7 @@ static void copy_message(const struct ctr *c, const haw_job *job, uint8_t *to)
 }
 
 /* Compute the tags of a group in one burst. AT is where the group begins in the submit. */
-static bool hash_by_lanes(struct ctr *c, struct haw_ipsecmb_workspace *w, const struct group *g, size_t at)
+static bool hash_by_lanes(struct ctr *c, struct haw_ipsecmb_workspace *w, struct group *g, size_t at)
 {
 	uint8_t *scratch = w->scratch;
 	bool seals_behind = !c->sync.opens && c->etm;
@@ -182,6 +187,7 @@ static bool hash_by_lanes(struct ctr *c, struct haw_ipsecmb_workspace *w, const 
 			message = scratch;
 			copy_message(c, job, message);
 			scratch += slot_size(size);
+			g->copies[i] = message + NUMBER;
 		}
 		hash->src = message;
 		hash->hash_start_src_offset_in_bytes = 0;
@@ -235,7 +241,7 @@ static bool tag_is_right(const haw_job *job, const uint8_t *tag, size_t size)
 
 /* ---- Batches ---- */
 
-static bool run_group(struct ctr *c, struct haw_ipsecmb_workspace *w, const struct group *g, size_t at)
+static bool run_group(struct ctr *c, struct haw_ipsecmb_workspace *w, struct group *g, size_t at)
 {
 	size_t size = c->sync.base.suite->tag_size;
 
@@ -417,7 +423,7 @@ haw_sealer *haw_ipsecmb_ctr_new(struct haw_ipsecmb *library, const haw_suite *su
 	c->sync.run_batch = has_mac ? run_batch : run_half;
 	c->library = library;
 	c->etm = suite->length_mode == HAW_LENGTH_CLEAR;
-	c->crypts_first = opens != c->etm;
+	c->crypts_first = !has_mac || opens != c->etm;
 	memcpy(c->iv, keys->iv, sizeof(c->iv));
 	set_cipher_key(c, keys->key, suite->key_size);
 	if (has_mac && !set_mac_key(c, suite, keys->mac_key)) {

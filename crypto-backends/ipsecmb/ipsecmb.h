@@ -67,6 +67,8 @@ const struct haw_ipsecmb_gcm *haw_ipsecmb_gcm(const haw_backend *backend, size_t
 
 haw_sealer *haw_ipsecmb_gcm_new(struct haw_ipsecmb *library, const haw_suite *suite, const haw_keys *keys,
 				bool opens, haw_error *err);
+haw_sealer *haw_ipsecmb_chacha_new(struct haw_ipsecmb *library, const haw_suite *suite, const haw_keys *keys,
+				   bool opens, haw_error *err);
 /* Counter mode with HMAC, or its cipher's half. */
 haw_sealer *haw_ipsecmb_ctr_new(struct haw_ipsecmb *library, const haw_suite *suite, const haw_keys *keys,
 				bool opens, haw_error *err);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * chacha20-poly1305@openssh.com (OpenSSH's PROTOCOL.chacha20poly1305).
+ *
+ * The library's own AEAD pads the associated data and appends lengths, which OpenSSH's does not; so its
+ * ChaCha20 and its Poly1305 are used apart. Its ChaCha20 begins each job at block 1, where packets begin too,
+ * and wants input and output that lie together: long packets that lie in pieces are encrypted by OpenSSL,
+ * whose ChaCha20 is as fast, and hashed by the library. Keys of all packets of a submit are made first, side
+ * by side.
+ */
+#include "crypto-backends/ipsecmb/first_blocks.h"
+#include "crypto-backends/ipsecmb/stream.h"
+#include "crypto-backends/openssl/openssl.h"
+#include "crypto-backends/sync.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+
+enum {
+	BLOCK = 64,
+	TAG = 16,
+	KEY = 32,
+	GROUP = HAW_FIRST_BLOCKS / 2, /* two streams for each packet */
+	GROUPS = HAW_BATCH_MAX / GROUP + 1
+};
+
+/* What a packet has of its own. */
+struct secrets {
+	uint8_t mac_key[HAW_FIRST_BYTES];
+	uint8_t length_stream[HAW_FIRST_BYTES];
+};
+
+struct chacha {
+	struct haw_sync sync;
+	struct haw_ipsecmb *library;
+	EVP_CIPHER_CTX *pieces; /* the packet's key, for what lies in pieces */
+	EVP_MAC_CTX *poly;
+	uint8_t key[2 * KEY]; /* the packet's, the length's */
+	/* Secrets of the packets around the present one, by groups of sequence numbers; as many as an opener
+	 * learns the lengths of before it opens the first. `made` is the group that stands there, and 1. */
+	struct secrets ahead[GROUPS][GROUP];
+	uint64_t made[GROUPS];
+};
+
+/* Make the group of GROUP's secrets. */
+static void make_secrets(struct chacha *c, uint32_t group)
+{
+	struct secrets *secrets = c->ahead[group % GROUPS];
+	struct haw_first_block blocks[2 * GROUP];
+
+	for (uint32_t i = 0; i < GROUP; i++) {
+		uint32_t seq = group * GROUP + i;
+
+		blocks[2 * i] = (struct haw_first_block){c->key, seq, secrets[i].mac_key};
+		blocks[2 * i + 1] = (struct haw_first_block){c->key + KEY, seq, secrets[i].length_stream};
+	}
+	haw_first_blocks(blocks, 2 * GROUP);
+	c->made[group % GROUPS] = (uint64_t)group + 1;
+}
+
+static const struct secrets *secrets_of(struct chacha *c, uint32_t seq)
+{
+	uint32_t group = seq / GROUP;
+
+	if (c->made[group % GROUPS] != (uint64_t)group + 1)
+		make_secrets(c, group);
+	return &c->ahead[group % GROUPS][seq % GROUP];
+}
+
+/* ---- By the library ---- */
+
+/* Encrypt LEN bytes of AT in place if CRYPTS, then hash them and the FRONT bytes before them if TAG is given.
+ */
+static bool run_job(struct chacha *c, IMB_MGR *mgr, const haw_job *packet, const uint8_t *in, uint8_t *out,
+		    size_t len, size_t front, const uint8_t *mac_key, uint8_t *tag)
+{
+	IMB_JOB *job = IMB_GET_NEXT_JOB(mgr);
+	uint8_t nonce[12] = {0};
+
+	haw_store_be32(nonce + 8, packet->seq);
+	job->src = in - front;
+	job->dst = out;
+	job->cipher_mode = out ? IMB_CIPHER_CHACHA20 : IMB_CIPHER_NULL;
+	job->cipher_direction = IMB_DIR_ENCRYPT;
+	job->chain_order = IMB_ORDER_CIPHER_HASH;
+	job->enc_keys = job->dec_keys = c->key;
+	job->key_len_in_bytes = KEY;
+	job->iv = nonce;
+	job->iv_len_in_bytes = sizeof(nonce);
+	job->cipher_start_src_offset_in_bytes = front;
+	job->msg_len_to_cipher_in_bytes = len;
+	job->hash_alg = tag ? IMB_AUTH_POLY1305 : IMB_AUTH_NULL;
+	job->hash_start_src_offset_in_bytes = 0;
+	job->msg_len_to_hash_in_bytes = front + len;
+	job->u.POLY1305._key = mac_key;
+	job->auth_tag_output = tag;
+	job->auth_tag_output_len_in_bytes = TAG;
+	job = IMB_SUBMIT_JOB(mgr);
+	/* Neither algorithm waits for other jobs. */
+	return job && job->status == IMB_STATUS_COMPLETED;
+}
+
+/* ---- By OpenSSL ---- */
+
+static bool crypt_pieces(struct chacha *c, const haw_job *job, struct haw_walk *walk)
+{
+	uint8_t iv[16] = {1}; /* the counter, and the nonce */
+	size_t left = job->length;
+	int n;
+
+	haw_store_be32(iv + 12, job->seq);
+	if (!EVP_CipherInit_ex2(c->pieces, NULL, NULL, iv, -1, NULL))
+		return false;
+	while (left > 0) {
+		const uint8_t *in;
+		uint8_t *out;
+		size_t len = haw_ipsecmb_run(walk, left, BLOCK, &in, &out);
+
+		if (len == 0) /* a block in several outputs: slow, and rare */
+			len = haw_walk_both(walk, left < BLOCK ? left : BLOCK, &in, &out);
+		if (!EVP_CipherUpdate(c->pieces, out, &n, in, (int)len))
+			return false;
+		left -= len;
+	}
+	return true;
+}
+
+/* The tag over the encrypted packet, which is the output if it is being sealed. */
+static bool hash_pieces(struct chacha *c, const haw_job *job, const uint8_t *key, uint8_t tag[TAG])
+{
+	struct haw_walk walk = haw_walk_start(job);
+	size_t left = (size_t)job->length + HAW_LENGTH_SIZE, size;
+
+	if (!EVP_MAC_init(c->poly, key, KEY, NULL))
+		return false;
+	while (left > 0) {
+		const uint8_t *ptr;
+		size_t len;
+
+		if (c->sync.opens) {
+			haw_span piece = haw_walk_in(&walk, left);
+
+			ptr = piece.ptr;
+			len = piece.len;
+		} else {
+			haw_mut_span piece = haw_walk_out(&walk, left);
+
+			ptr = piece.ptr;
+			len = piece.len;
+		}
+		if (!EVP_MAC_update(c->poly, ptr, len))
+			return false;
+		left -= len;
+	}
+	return EVP_MAC_final(c->poly, tag, &size, TAG) && size == TAG;
+}
+
+/* ---- Packets ---- */
+
+/* The output's first span, if it holds the packet with its length field; else NULL. */
+static uint8_t *whole_output(const haw_job *job)
+{
+	return job->out[0].len >= (size_t)job->length + HAW_LENGTH_SIZE ? job->out[0].ptr : NULL;
+}
+
+static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const struct secrets *secrets)
+{
+	struct haw_walk walk = haw_walk_start(job), run;
+	uint8_t length[HAW_LENGTH_SIZE], tag[TAG], *whole = whole_output(job), *out;
+	const uint8_t *in;
+	bool ok;
+
+	haw_walk_get(&walk, length, sizeof(length));
+	for (size_t i = 0; i < sizeof(length); i++)
+		length[i] ^= secrets->length_stream[i];
+	haw_walk_put(&walk, length, sizeof(length));
+	run = walk;
+	if (whole && haw_ipsecmb_run(&run, job->length, BLOCK, &in, &out) == job->length && in == out) {
+		walk = run;
+		ok = run_job(c, mgr, job, out, out, job->length, HAW_LENGTH_SIZE, secrets->mac_key, tag);
+	} else {
+		ok = crypt_pieces(c, job, &walk) &&
+		     (whole ? run_job(c, mgr, job, whole + HAW_LENGTH_SIZE, NULL, job->length,
+				      HAW_LENGTH_SIZE, secrets->mac_key, tag)
+			    : hash_pieces(c, job, secrets->mac_key, tag));
+	}
+	haw_walk_put(&walk, tag, sizeof(tag));
+	return ok;
+}
+
+/* The tag is judged before a byte is decrypted. */
+static int open_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const struct secrets *secrets)
+{
+	struct haw_walk walk = haw_walk_start(job);
+	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE;
+	const uint8_t *in = job->in[0].len >= packet ? job->in[0].ptr : NULL;
+	uint8_t length[HAW_LENGTH_SIZE], computed[TAG], received[TAG], *out = whole_output(job);
+
+	if (!(in ? run_job(c, mgr, job, in + HAW_LENGTH_SIZE, NULL, job->length, HAW_LENGTH_SIZE,
+			   secrets->mac_key, computed)
+		 : hash_pieces(c, job, secrets->mac_key, computed)))
+		return HAW_ECRYPTO;
+	haw_walk_skip(&walk, packet);
+	haw_walk_get(&walk, received, TAG);
+	if (CRYPTO_memcmp(computed, received, TAG) != 0)
+		return HAW_EINTEGRITY;
+	walk = haw_walk_start(job);
+	haw_walk_skip(&walk, HAW_LENGTH_SIZE);
+	/* What the length field decrypts to is what open_length said, and the tag vouches for it. */
+	haw_store_be32(length, job->length);
+	haw_walk_put(&walk, length, sizeof(length));
+	if (in && out)
+		return run_job(c, mgr, job, in + HAW_LENGTH_SIZE, out + HAW_LENGTH_SIZE, job->length, 0, NULL,
+			       NULL)
+			       ? 0
+			       : HAW_ECRYPTO;
+	return crypt_pieces(c, job, &walk) ? 0 : HAW_ECRYPTO;
+}
+
+static void run_batch(struct haw_sync *s, haw_job *const *jobs, size_t n)
+{
+	struct chacha *c = (struct chacha *)s;
+	struct haw_ipsecmb_workspace *w = haw_ipsecmb_borrow(c->library);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!w)
+			jobs[i]->status = HAW_ECRYPTO;
+		else if (s->opens)
+			jobs[i]->status = open_one(c, w->mgr, jobs[i], secrets_of(c, jobs[i]->seq));
+		else
+			jobs[i]->status =
+				seal_one(c, w->mgr, jobs[i], secrets_of(c, jobs[i]->seq)) ? 0 : HAW_ECRYPTO;
+		if (jobs[i]->status == HAW_ECRYPTO)
+			ERR_clear_error();
+	}
+	if (w)
+		haw_ipsecmb_return(c->library, w);
+}
+
+static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block, const uint8_t *head,
+		       uint32_t *length)
+{
+	*length = haw_fetch_be32(head) ^ haw_fetch_be32(secrets_of((struct chacha *)s, seq)->length_stream);
+	return 0;
+}
+
+static void chacha_free(haw_sealer *s)
+{
+	struct chacha *c = (struct chacha *)s;
+
+	EVP_CIPHER_CTX_free(c->pieces);
+	EVP_MAC_CTX_free(c->poly);
+	OPENSSL_cleanse(c, sizeof(*c));
+	free(c);
+}
+
+static const haw_sealer_ops sealer_ops = {
+	.submit = haw_sync_submit,
+	.poll = haw_sync_poll,
+	.fd = haw_sync_fd,
+	.free = chacha_free,
+};
+
+static const haw_sealer_ops opener_ops = {
+	.submit = haw_sync_submit,
+	.poll = haw_sync_poll,
+	.open_length = open_length,
+	.fd = haw_sync_fd,
+	.free = chacha_free,
+};
+
+static bool set_keys(struct chacha *c, const haw_keys *keys)
+{
+	const EVP_CIPHER *cipher = haw_openssl_cipher(&haw_openssl_configured, "ChaCha20");
+	const EVP_MAC *mac = haw_openssl_mac(&haw_openssl_configured, "Poly1305");
+	static const uint8_t iv[16];
+
+	memcpy(c->key, keys->key, sizeof(c->key));
+	c->pieces = EVP_CIPHER_CTX_new();
+	c->poly = mac ? EVP_MAC_CTX_new((EVP_MAC *)(uintptr_t)mac) : NULL;
+	return cipher && c->pieces && c->poly &&
+	       EVP_CipherInit_ex2(c->pieces, cipher, keys->key, iv, 1, NULL);
+}
+
+haw_sealer *haw_ipsecmb_chacha_new(struct haw_ipsecmb *library, const haw_suite *suite, const haw_keys *keys,
+				   bool opens, haw_error *err)
+{
+	struct chacha *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory for the keys of a connection");
+		return NULL;
+	}
+	haw_sync_init(&c->sync, opens ? &opener_ops : &sealer_ops, suite, opens, NULL);
+	c->sync.run_batch = run_batch;
+	c->library = library;
+	if (!set_keys(c, keys)) {
+		haw_openssl_error(err, "set up ChaCha20-Poly1305");
+		chacha_free(&c->sync.base);
+		return NULL;
+	}
+	return &c->sync.base;
+}
