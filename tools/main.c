@@ -7,6 +7,7 @@
 
 #include <hawser/error.h>
 
+#include "backend_test.h"
 #include "bench.h"
 #include "ciphers.h"
 #include "cp/cp.h"
@@ -16,6 +17,8 @@ static const char usage[] = "usage: hawser COMMAND [ARGUMENTS]\n"
 			    "  cp        copy files and directory trees over SSH\n"
 			    "  ciphers   list algorithms and the engines that serve them\n"
 			    "  bench     measure this machine: packets, connections, what to configure\n"
+			    "  backend-test\n"
+			    "            put an engine to the test\n"
 			    "\n"
 			    "  hawser COMMAND --help   the options of a command\n"
 			    "  hawser --version        the version\n";
@@ -27,6 +30,7 @@ static const struct command {
 	{.name = "cp", .run = haw_tool_cp},
 	{.name = "ciphers", .run = haw_tool_ciphers},
 	{.name = "bench", .run = haw_tool_bench},
+	{.name = "backend-test", .run = haw_tool_backend_test},
 };
 
 int main(int argc, char **argv)
