@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "crypto-backends/backends.h"
 #include "crypto-backends/drive.h"
 #include "crypto-backends/guard.h"
 #include "crypto-backends/selftest.h"
+#include "crypto-backends/selector.h"
 #include "crypto-backends/spans.h"
 
 enum {
@@ -58,16 +58,17 @@ void haw_meter_memory_free(struct haw_meter_memory *memory)
 static haw_sealer *make(const haw_backend *backend, const haw_suite *suite, bool opens)
 {
 	haw_keys keys;
-	haw_sealer *engine, *spare;
 
 	haw_known_keys(&keys);
-	engine = opens ? backend->new_opener(backend, suite, &keys, NULL)
-		       : backend->new_sealer(backend, suite, &keys, NULL);
-	if (!engine || !(backend->flags & HAW_BACKEND_OFFLOAD) || suite->chain_mode == HAW_CHAIN_CIPHERTEXT)
-		return engine;
-	spare = opens ? haw_backend_openssl.new_opener(&haw_backend_openssl, suite, &keys, NULL)
-		      : haw_backend_openssl.new_sealer(&haw_backend_openssl, suite, &keys, NULL);
-	return spare ? haw_guard_new(backend, engine, spare, NULL, NULL, NULL) : engine;
+	return haw_selector_serve(NULL, backend, suite, &keys, opens, NULL);
+}
+
+/* What was given up is no longer what is to be measured. */
+static bool stands(const haw_sealer *s)
+{
+	struct haw_guard_count count;
+
+	return !haw_guard_get_count(s, &count) || !count.given_up;
 }
 
 struct haw_meter *haw_meter_new(const haw_backend *backend, const haw_suite *suite,
@@ -219,6 +220,8 @@ bool haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_
 			sample->bulk_cost = cost;
 		}
 	}
+	if (!stands(m->sealer) || !stands(m->opener))
+		return false;
 	sample->speed = exp(speeds / cases);
 	sample->cost = exp(costs / cases);
 	round_off(sample);

@@ -18,7 +18,7 @@ static void given_up(void *user, const haw_backend *backend, const char *why)
 	const haw_selector *s = user;
 	char line[256];
 
-	if (!s->log)
+	if (!s || !s->log)
 		return;
 	snprintf(line, sizeof(line),
 		 "the backend %s is given up: %s; the processor does the packets of this connection now",
@@ -63,6 +63,12 @@ static haw_sealer *guarded(const haw_selector *s, const haw_backend *backend, ha
 	return spare ? spare : engine;
 }
 
+haw_sealer *haw_selector_serve(const haw_selector *s, const haw_backend *backend, const haw_suite *suite,
+			       const haw_keys *keys, bool opens, haw_error *err)
+{
+	return guarded(s, backend, new_engine(backend, suite, keys, opens, err), suite, keys, opens, err);
+}
+
 static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw_keys *keys, bool opens,
 			const haw_backend **served_by, haw_error *err)
 {
@@ -76,7 +82,7 @@ static haw_sealer *make(const haw_selector *s, const haw_suite *suite, const haw
 	}
 	if (served_by)
 		*served_by = backend;
-	return guarded(s, backend, new_engine(backend, suite, keys, opens, err), suite, keys, opens, err);
+	return haw_selector_serve(s, backend, suite, keys, opens, err);
 }
 
 haw_sealer *haw_selector_sealer(const haw_selector *s, const haw_suite *suite, const haw_keys *keys,

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
+
 enum { CANNOT = 2 };
 
 /* The folder of this command, or an empty string. */
@@ -48,9 +50,15 @@ int haw_tool_bench(int argc, char **argv)
 {
 	static char program[] = "hawser-bench";
 	char self[PATH_MAX];
+	haw_error err;
 
 	find_self(self, sizeof(self));
 	argv[0] = program;
+	argv = tool_config_arguments(argv, &err);
+	if (!argv) {
+		fprintf(stderr, "hawser: %s\n", err.message);
+		return CANNOT;
+	}
 	/* Beside the command first, so that a carried or moved installation measures itself. */
 	if (self[0]) {
 		try_to_become(self, "/../libexec/hawser/hawser-bench", argv);
@@ -62,5 +70,6 @@ int haw_tool_bench(int argc, char **argv)
 		"hawser: bench: the program hawser-bench is not installed (%s, looked for beside this "
 		"command and in %s): build with -Dbenchmarks=true, or install the package that has it\n",
 		strerror(errno), HAW_LIBEXEC_DIR);
+	tool_config_free_arguments(argv);
 	return CANNOT;
 }

@@ -50,6 +50,14 @@ static void print_choice(const haw_choice *choice, const char *separator)
 		printf(" %.2f GB/s %.3f ns/B", choice->bytes_per_second / 1e9, choice->ns_per_byte);
 }
 
+/* It says that it can, and must not. */
+static bool is_refused(const haw_choice *choice, const haw_suite *suite)
+{
+	const haw_backend *b = choice->backend;
+
+	return b && choice->unusable && !b->unusable(b) && !b->refuses(b, suite);
+}
+
 static void print_suite(const haw_selector *selector, const haw_suite *suite)
 {
 	char reason[320];
@@ -66,6 +74,9 @@ static void print_suite(const haw_selector *selector, const haw_suite *suite)
 		separator = ", ";
 	}
 	printf("%s\n", *separator ? "" : "none");
+	for (size_t i = 0; haw_selector_choice(selector, suite, i, &choice) == 0; i++)
+		if (is_refused(&choice, suite))
+			printf("      refused: %s: %s\n", choice.name, choice.unusable);
 }
 
 static void print_list(const struct list *list)

@@ -16,4 +16,9 @@ haw_host_config *tool_config_load(const char *host, haw_error *err);
  * none. Negative with an error that names file and line. CONFIG may be NULL. */
 int tool_config_flag(const haw_host_config *config, const char *name, bool *value, haw_error *err);
 
+/* ARGV of a command that is a program of its own, with what the configuration says of `hawser bench` in
+ * front, as far as ARGV does not say it; ends with NULL. NULL and an error that names file and line. */
+char **tool_config_arguments(char *const *argv, haw_error *err);
+void tool_config_free_arguments(char **arguments);
+
 #endif

@@ -13,9 +13,9 @@ from harness import check  # noqa: E402
 
 
 class Command:
-    def __init__(self, program, modules):
+    def __init__(self, program, modules, home=None):
         self.program, self.modules = os.path.abspath(program), os.path.abspath(modules)
-        self.home = tempfile.mkdtemp(prefix='hawser-tools-')
+        self.home = home or tempfile.mkdtemp(prefix='hawser-tools-')
         self.environment = {k: v for k, v in os.environ.items()
                             if not k.startswith(('HAWSER_', 'XDG_'))}
         self.environment['HOME'] = self.home

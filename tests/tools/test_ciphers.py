@@ -107,6 +107,8 @@ def broken_modules_are_passed_over_or_an_error():
         suite = command.suites(*module)[GCM]
         row = next(row for row in suite['backends'] if row['name'] == 'example')
         check(not row['usable'] and words in row['reason'] and suite['chosen'] != 'example', str(suite))
+        done = command.run('ciphers', *module)
+        check('refused: example: its self-test failed: ' in done.stdout and words in done.stdout, done.stdout[:800])
         command.refused('ciphers', *module, '--backend', f'{GCM}=example', words=['must not protect packets', words])
         command.refused('cp', *module, '--backend', '*=example', '/etc/passwd', 'host:', words=words)
 

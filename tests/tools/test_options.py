@@ -6,6 +6,7 @@ usage: test_options.py HAWSER MODULES [WORD...]
 """
 
 import os
+import shutil
 import sys
 
 from command import Command
@@ -115,12 +116,32 @@ def flags_come_from_files():
     check('"type":"summary"' in done.stdout, done.stdout + done.stderr)
 
 
+def words_of_bench():
+    """The program that measures gets what the files say, as far as the command line does not say it."""
+    folder = os.path.join(command.home, 'bin')
+    os.makedirs(os.path.join(folder, '..', 'libexec', 'hawser'))
+    carried = os.path.join(folder, 'hawser')
+    shutil.copy(command.program, carried)
+    with open(os.path.join(folder, '..', 'libexec', 'hawser', 'hawser-bench'), 'w') as file:
+        file.write('#!/bin/sh\nprintf "%s|" "$@"\n')
+        os.fchmod(file.fileno(), 0o755)
+    command.configure('Suite aes128-ctr\nSuite aes256-ctr\nEal "-l 0"\nQuick yes\nHost elsewhere\nBytes 64\n')
+    bench = Command(carried, sys.argv[2], command.home)
+    check(bench.run('bench', 'x').stdout == '--eal|-l 0|--suite|aes128-ctr|--suite|aes256-ctr|--quick|x|', 'words')
+    check(bench.run('bench', '--suite=a', '--full', '--eal', 'b').stdout == '--suite=a|--full|--eal|b|', 'words')
+    path = command.configure('\nQuick perhaps\n')
+    bench.refused('bench', words=f'{path}:2: ')
+    command.configure('BackendModule module.so\n')
+    bench.refused('bench', words='from the root')
+
+
 def main():
     report = Report(sys.argv[3:])
     try:
         for test in (option_over_environment_over_files, grammar_of_files, base_directory_is_honoured,
                      blocks_hold_for_the_host, errors_name_file_and_line, files_that_others_may_write_are_refused,
-                     bad_choices_are_wrong_use, modules_are_found_in_their_directory, flags_come_from_files):
+                     bad_choices_are_wrong_use, modules_are_found_in_their_directory, flags_come_from_files,
+                     words_of_bench):
             report.run('tools options ' + test.__name__, test)
     finally:
         command.close()
