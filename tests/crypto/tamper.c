@@ -70,6 +70,100 @@ static void check_every_bit(struct subject *subject)
 	CHECK(memcmp(out + GUARD, s.plain, s.packet) == 0);
 }
 
+/* In place, each byte in turn, as a receive buffer is opened; what is around stays. */
+static void check_in_place(struct subject *subject)
+{
+	uint8_t buffer[ROOM + 2 * GUARD];
+	struct sealed s;
+
+	CHECK(sealed_make(&s, subject));
+	for (size_t at = 0; at < s.total; at++) {
+		haw_job job;
+
+		memset(buffer, GUARD_BYTE, sizeof(buffer));
+		memcpy(buffer + GUARD, s.wire, s.total);
+		buffer[GUARD + at] ^= 0x01;
+		set_numbers(&job, s.length, 5, 5, 15);
+		job.in[0] = (haw_span){buffer + GUARD, s.total};
+		job.out[0] = (haw_mut_span){buffer + GUARD, s.packet};
+		job.in_count = job.out_count = 1;
+		CHECK(subject_restart(subject) && drive_one(subject->opener, &job));
+		CHECK_MSG(job.status == HAW_EINTEGRITY, "byte %zu", at);
+		CHECK(all_are(buffer, GUARD, GUARD_BYTE));
+		CHECK(all_are(buffer + GUARD + s.total, ROOM + GUARD - s.total, GUARD_BYTE));
+	}
+}
+
+static void every_altered_byte_is_refused_in_place(void)
+{
+	for_each_subject(check_in_place);
+}
+
+/* The length altered as an attacker would, so that the packet is cut where the altered length says: bytes
+ * are missing, or those of the next packet are taken for it. And tags that are made up. */
+static void check_cuts(struct subject *subject)
+{
+	uint8_t stream[3 * ROOM], out[3 * ROOM];
+	struct sealed s;
+	size_t unit = subject->suite->block_size;
+
+	CHECK(sealed_make(&s, subject));
+	for (int blocks = -2; blocks <= 3; blocks++) {
+		size_t packet = s.packet + (size_t)(blocks * (int)unit), total = packet + s.total - s.packet;
+		haw_job job;
+
+		if (blocks == 0)
+			continue;
+		memcpy(stream, s.wire, s.total);
+		memcpy(stream + s.total, s.wire, s.total);
+		/* A clear length is authenticated; one that is enciphered can be altered bit by bit. */
+		for (int i = 0; i < 4; i++)
+			stream[i] ^= (uint8_t)((s.length ^ (packet - 4)) >> (24 - 8 * i));
+		set_numbers(&job, (uint32_t)packet - HAW_LENGTH_SIZE, 5, 5, 15);
+		memset(out, GUARD_BYTE, sizeof(out));
+		job.in[0] = (haw_span){stream, total};
+		job.out[0] = (haw_mut_span){out + GUARD, packet};
+		job.in_count = job.out_count = 1;
+		CHECK(subject_restart(subject) && drive_one(subject->opener, &job));
+		CHECK_MSG(job.status == HAW_EINTEGRITY, "%d blocks longer", blocks);
+		CHECK(all_are(out, GUARD, GUARD_BYTE) && all_are(out + GUARD + packet, GUARD, GUARD_BYTE));
+	}
+}
+
+static void altered_lengths_are_refused(void)
+{
+	for_each_subject(check_cuts);
+}
+
+static void check_forged_tags(struct subject *subject)
+{
+	uint8_t out[ROOM + 2 * GUARD], wire[ROOM];
+	uint64_t random = 3;
+	struct sealed s;
+
+	CHECK(sealed_make(&s, subject));
+	for (int i = 0; i < 40; i++) {
+		uint8_t *tag = wire + s.packet;
+		size_t size = s.total - s.packet;
+
+		memcpy(wire, s.wire, s.total);
+		if (i < 2)
+			memset(tag, i ? 0xff : 0, size);
+		else if (i == 2) /* right but for its end, as one that compares too little would take it */
+			memset(tag + size / 2, 0, size - size / 2);
+		else if (i == 3)
+			memset(tag, 0, size / 2);
+		else
+			draw_bytes(&random, tag, size);
+		CHECK_MSG(open_status(subject, &s, wire, 5, 5, 15, out) == HAW_EINTEGRITY, "tag %d", i);
+	}
+}
+
+static void forged_tags_are_refused(void)
+{
+	for_each_subject(check_forged_tags);
+}
+
 static void every_altered_bit_is_refused(void)
 {
 	for_each_subject(check_every_bit);
@@ -205,6 +299,9 @@ static void sums_cannot_wrap(void)
 int main(void)
 {
 	RUN(every_altered_bit_is_refused);
+	RUN(every_altered_byte_is_refused_in_place);
+	RUN(altered_lengths_are_refused);
+	RUN(forged_tags_are_refused);
 	RUN(other_numbers_are_refused);
 	RUN(bad_packets_spoil_no_neighbours);
 	RUN(lengths_out_of_range_are_refused);
