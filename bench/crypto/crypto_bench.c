@@ -2,7 +2,7 @@
  *
  * Packets by a backend beside the same packets by a peer, in turns:
  *
- *   crypto_bench [PAIRS [MILLISECONDS]]
+ *   crypto_bench [PAIRS [MILLISECONDS [SUITE]]]
  *
  * One line for each row: WORK/SUITE/BACKEND/BYTES/batch:N, the peer, and the two rates in payload GB/s of
  * each pair, "OURS:PEERS". Ours are framed as the packetizer does it: header written, padding chosen, sealed
@@ -51,6 +51,7 @@ struct course {
 	const haw_backend *backend;
 	haw_sealer *sealer, *opener;
 	struct peer *peer;
+	size_t sets, turn; /* batches that take turns, and which it is */
 	uint32_t length;
 	uint8_t padding;
 	uint8_t *payload, *plain, *wire, *back; /* the payload lies apart from the header */
@@ -69,6 +70,17 @@ static size_t wire_size(const struct course *c)
 	return HAW_LENGTH_SIZE + (size_t)c->length + c->suite->tag_size;
 }
 
+/* The number of packet I of the batch whose turn it is. */
+static size_t place(const struct course *c, size_t i)
+{
+	return c->turn % c->sets * c->row->batch + i;
+}
+
+static uint8_t *wire_at(const struct course *c, size_t i)
+{
+	return c->wire + place(c, i) * wire_size(c);
+}
+
 static void write_header(const struct course *c, uint8_t *header)
 {
 	store_be32(header, c->length);
@@ -80,13 +92,13 @@ static void write_header(const struct course *c, uint8_t *header)
 
 static void set_numbers(const struct course *c, size_t i)
 {
-	haw_job *job = &c->list[0][i];
+	haw_job *job = c->list[i];
 
 	job->length = c->length;
-	job->seq = (uint32_t)i;
+	job->seq = (uint32_t)place(c, i);
 	/* GCM's peers use the first nonce always. */
 	job->number = 0;
-	job->block = i * (c->length / 16);
+	job->block = place(c, i) * (c->length / 16);
 }
 
 static bool run_jobs(struct course *c, haw_sealer *s)
@@ -99,6 +111,7 @@ static bool run_jobs(struct course *c, haw_sealer *s)
 	for (size_t i = 0; i < n; i++)
 		if (c->jobs[i].status != 0)
 			return false;
+	c->turn++;
 	return true;
 }
 
@@ -115,7 +128,7 @@ static bool seal_ours(struct course *c)
 		job->in[1] = (haw_span){c->payload + i * (c->row->payload + 1), c->row->payload};
 		job->in[2] = (haw_span){padding, c->padding};
 		job->in_count = 3;
-		job->out[0] = (haw_mut_span){c->wire + i * wire_size(c), wire_size(c)};
+		job->out[0] = (haw_mut_span){wire_at(c, i), wire_size(c)};
 		job->out_count = 1;
 	}
 	return run_jobs(c, c->sealer);
@@ -125,7 +138,7 @@ static bool open_ours(struct course *c)
 {
 	for (size_t i = 0; i < c->row->batch; i++) {
 		haw_job *job = &c->jobs[i];
-		uint8_t *wire = c->wire + i * wire_size(c);
+		uint8_t *wire = wire_at(c, i);
 		uint32_t length;
 
 		set_numbers(c, i);
@@ -149,9 +162,9 @@ static bool open_ours(struct course *c)
 static struct peer_packet peer_packet(const struct course *c, size_t i, bool opens)
 {
 	return (struct peer_packet){.plain = (opens ? c->back : c->plain) + i * wire_size(c),
-				    .wire = c->wire + i * wire_size(c),
+				    .wire = wire_at(c, i),
 				    .length = c->length,
-				    .seq = (uint32_t)i};
+				    .seq = (uint32_t)place(c, i)};
 }
 
 static bool seal_peer(struct course *c)
@@ -162,6 +175,7 @@ static bool seal_peer(struct course *c)
 		if (!c->peer->seal(c->peer, &packet))
 			return false;
 	}
+	c->turn++;
 	return true;
 }
 
@@ -173,6 +187,7 @@ static bool open_peer(struct course *c)
 		if (!c->peer->open(c->peer, &packet))
 			return false;
 	}
+	c->turn++;
 	return true;
 }
 
@@ -223,10 +238,11 @@ static bool make(struct course *c, const struct row *row)
 	c->sealer = c->backend->new_sealer(c->backend, c->suite, &keys, NULL);
 	c->opener = c->backend->new_opener(c->backend, c->suite, &keys, NULL);
 	c->peer = make_peer(row, c->suite, &keys);
+	c->sets = row->payload < 4096 ? 4 : 1;
 	room = row->batch * (wire_size(c) + 64);
 	c->payload = malloc(room);
 	c->plain = malloc(room);
-	c->wire = malloc(room);
+	c->wire = malloc(c->sets * room);
 	c->back = malloc(room);
 	if (!c->sealer || !c->opener || !c->peer || !c->payload || !c->plain || !c->wire || !c->back) {
 		fprintf(stderr, "crypto_bench: %s: it cannot be had here\n", c->suite->name);
@@ -281,16 +297,27 @@ static double rate(struct course *c, bool (*work)(struct course *), double secon
 	return (double)(rounds * c->row->batch * c->row->payload) / spent / 1e9;
 }
 
+/* Each batch once. */
+static bool in_turn(struct course *c, bool (*work)(struct course *))
+{
+	bool good = true;
+
+	c->turn = 0;
+	for (size_t i = 0; i < c->sets; i++)
+		good = good && work(c);
+	return good;
+}
+
 /* Chained work is refreshed: the peers' counters go on, so each side opens what it has sealed itself. */
 static bool measure(struct course *c, bool opens, int pairs, double seconds)
 {
 	double ours[PAIRS_MAX + 1], peers[PAIRS_MAX + 1];
 
 	for (int i = 0; i <= pairs; i++) {
-		if (opens && !seal_ours(c))
+		if (opens && !in_turn(c, seal_ours))
 			return false;
 		ours[i] = rate(c, opens ? open_ours : seal_ours, seconds);
-		if (opens && c->suite->chain_mode != HAW_CHAIN_BLOCKS && !seal_peer(c))
+		if (opens && c->suite->chain_mode != HAW_CHAIN_BLOCKS && !in_turn(c, seal_peer))
 			return false;
 		peers[i] = rate(c, opens ? open_peer : seal_peer, seconds);
 		if (ours[i] < 0 || peers[i] < 0)
@@ -308,13 +335,13 @@ static bool measure(struct course *c, bool opens, int pairs, double seconds)
 /* Both must make the same wire of the same packets, or the rates are of different work. */
 static bool agree(struct course *c)
 {
-	size_t size = c->row->batch * wire_size(c);
+	size_t size = c->sets * c->row->batch * wire_size(c);
 	uint8_t *ours = malloc(size);
-	bool same = ours && seal_ours(c);
+	bool same = ours && in_turn(c, seal_ours);
 
 	if (same) {
 		memcpy(ours, c->wire, size);
-		same = seal_peer(c) && memcmp(ours, c->wire, size) == 0;
+		same = in_turn(c, seal_peer) && memcmp(ours, c->wire, size) == 0;
 	}
 	free(ours);
 	return same;
@@ -334,14 +361,17 @@ int main(int argc, char **argv)
 	long pairs = 5, ms = 10;
 	bool good = true;
 
-	if (argc > 3 || (argc > 1 && !number(argv[1], 1, PAIRS_MAX, &pairs)) ||
+	if (argc > 4 || (argc > 1 && !number(argv[1], 1, PAIRS_MAX, &pairs)) ||
 	    (argc > 2 && !number(argv[2], 1, 10000, &ms))) {
-		fprintf(stderr, "usage: crypto_bench [PAIRS [MILLISECONDS]]\n");
+		fprintf(stderr, "usage: crypto_bench [PAIRS [MILLISECONDS [SUITE]]]\n");
 		return 2;
 	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		static struct course c;
+		const haw_suite *suite = haw_suite_find(rows[i].cipher, rows[i].mac);
 
+		if (argc > 3 && strcmp(argv[3], suite->name) != 0)
+			continue;
 		if (make(&c, &rows[i])) {
 			bool same = agree(&c);
 

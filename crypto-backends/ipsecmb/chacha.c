@@ -20,15 +20,9 @@
 enum {
 	BLOCK = 64,
 	TAG = 16,
-	KEY = 32,
-	GROUP = HAW_FIRST_BLOCKS / 2, /* two streams for each packet */
+	KEY = HAW_CHACHA_KEY,
+	GROUP = HAW_SECRETS_GROUP,
 	GROUPS = HAW_BATCH_MAX / GROUP + 1
-};
-
-/* What a packet has of its own. */
-struct secrets {
-	uint8_t mac_key[HAW_FIRST_BYTES];
-	uint8_t length_stream[HAW_FIRST_BYTES];
 };
 
 struct chacha {
@@ -39,32 +33,18 @@ struct chacha {
 	uint8_t key[2 * KEY]; /* the packet's, the length's */
 	/* Secrets of the packets around the present one, by groups of sequence numbers; as many as an opener
 	 * learns the lengths of before it opens the first. `made` is the group that stands there, and 1. */
-	struct secrets ahead[GROUPS][GROUP];
+	struct haw_packet_secrets ahead[GROUPS][GROUP];
 	uint64_t made[GROUPS];
 };
 
-/* Make the group of GROUP's secrets. */
-static void make_secrets(struct chacha *c, uint32_t group)
-{
-	struct secrets *secrets = c->ahead[group % GROUPS];
-	struct haw_first_block blocks[2 * GROUP];
-
-	for (uint32_t i = 0; i < GROUP; i++) {
-		uint32_t seq = group * GROUP + i;
-
-		blocks[2 * i] = (struct haw_first_block){c->key, seq, secrets[i].mac_key};
-		blocks[2 * i + 1] = (struct haw_first_block){c->key + KEY, seq, secrets[i].length_stream};
-	}
-	haw_first_blocks(blocks, 2 * GROUP);
-	c->made[group % GROUPS] = (uint64_t)group + 1;
-}
-
-static const struct secrets *secrets_of(struct chacha *c, uint32_t seq)
+static const struct haw_packet_secrets *secrets_of(struct chacha *c, uint32_t seq)
 {
 	uint32_t group = seq / GROUP;
 
-	if (c->made[group % GROUPS] != (uint64_t)group + 1)
-		make_secrets(c, group);
+	if (c->made[group % GROUPS] != (uint64_t)group + 1) {
+		haw_packet_secrets_make(c->key, group * GROUP, c->ahead[group % GROUPS]);
+		c->made[group % GROUPS] = (uint64_t)group + 1;
+	}
 	return &c->ahead[group % GROUPS][seq % GROUP];
 }
 
@@ -164,7 +144,8 @@ static uint8_t *whole_output(const haw_job *job)
 	return job->out[0].len >= (size_t)job->length + HAW_LENGTH_SIZE ? job->out[0].ptr : NULL;
 }
 
-static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const struct secrets *secrets)
+static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job,
+		     const struct haw_packet_secrets *secrets)
 {
 	struct haw_walk walk = haw_walk_start(job), run;
 	uint8_t length[HAW_LENGTH_SIZE], tag[TAG], *whole = whole_output(job), *out;
@@ -190,7 +171,8 @@ static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const s
 }
 
 /* The tag is judged before a byte is decrypted. */
-static int open_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const struct secrets *secrets)
+static int open_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job,
+		    const struct haw_packet_secrets *secrets)
 {
 	struct haw_walk walk = haw_walk_start(job);
 	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE;

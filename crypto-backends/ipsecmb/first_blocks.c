@@ -6,7 +6,7 @@
 
 #define AVX512 __attribute__((target("avx512f")))
 
-enum { LANES = HAW_FIRST_BLOCKS, WORDS = 16, KEY_WORDS = 8 };
+enum { GROUP = HAW_SECRETS_GROUP, LANES = 2 * GROUP, WORDS = 16, KEY_WORDS = 8 };
 
 typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
 
@@ -24,7 +24,7 @@ typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
 		b = ROTATE(b ^ c, 7);  \
 	} while (0)
 
-AVX512 static void permute(lanes x[WORDS])
+AVX512 static inline void permute(lanes x[WORDS])
 {
 	for (int round = 0; round < 20; round += 2) {
 		QUARTER_ROUND(x[0], x[4], x[8], x[12]);
@@ -38,42 +38,41 @@ AVX512 static void permute(lanes x[WORDS])
 	}
 }
 
-/* Words in memory are little-endian, as the processors that have AVX-512 are. */
-AVX512 void haw_first_blocks(const struct haw_first_block *blocks, size_t count)
+/* Words in memory are little-endian, as the processors that have AVX-512 are. The first half of the lanes has
+ * the packet's key. */
+AVX512 void haw_packet_secrets_make(const uint8_t keys[2 * HAW_CHACHA_KEY], uint32_t seq,
+				    struct haw_packet_secrets secrets[GROUP])
 {
 	static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-	_Alignas(64) uint32_t words[WORDS][LANES];
-	lanes x[WORDS];
+	uint32_t key[2][KEY_WORDS];
+	_Alignas(64) uint32_t words[KEY_WORDS][LANES];
+	lanes x[WORDS], from[KEY_WORDS];
 
-	memset(words, 0, sizeof(words));
-	for (size_t lane = 0; lane < count; lane++) {
-		uint32_t key[KEY_WORDS];
-
-		memcpy(key, blocks[lane].key, sizeof(key));
-		for (int i = 0; i < KEY_WORDS; i++)
-			words[4 + i][lane] = key[i];
-		/* Words 12 to 14 are the counter, which is 0, and the upper half of the nonce. */
-		words[15][lane] = __builtin_bswap32(blocks[lane].seq);
-		OPENSSL_cleanse(key, sizeof(key));
-	}
+	memcpy(key, keys, sizeof(key));
+	for (int i = 0; i < KEY_WORDS; i++)
+		for (int lane = 0; lane < LANES; lane++)
+			words[i][lane] = key[lane / GROUP][i];
+	memcpy(x + 4, words, sizeof(words));
 	for (int i = 0; i < 4; i++)
-		for (size_t lane = 0; lane < LANES; lane++)
-			words[i][lane] = constants[i];
-	memcpy(x, words, sizeof(x));
+		x[i] = (lanes){0} + constants[i];
+	/* Words 12 to 14 are the counter, which is 0, and the upper half of the nonce. */
+	for (int lane = 0; lane < LANES; lane++)
+		words[0][lane] = __builtin_bswap32(seq + (uint32_t)lane % GROUP);
+	x[12] = x[13] = x[14] = (lanes){0};
+	memcpy(&x[15], words[0], sizeof(x[15]));
+	memcpy(from, x, sizeof(from));
 	permute(x);
-	for (int i = 0; i < HAW_FIRST_BYTES / 4; i++) {
-		lanes sum;
+	for (int i = 0; i < KEY_WORDS; i++)
+		from[i] += x[i];
+	memcpy(words, from, sizeof(words));
+	for (int n = 0; n < GROUP; n++) {
+		uint32_t mac_key[KEY_WORDS];
 
-		memcpy(&sum, words[i], sizeof(sum));
-		sum += x[i];
-		memcpy(words[i], &sum, sizeof(sum));
-	}
-	for (size_t lane = 0; lane < count; lane++) {
-		uint32_t out[HAW_FIRST_BYTES / 4];
-
-		for (int i = 0; i < HAW_FIRST_BYTES / 4; i++)
-			out[i] = words[i][lane];
-		memcpy(blocks[lane].out, out, sizeof(out));
+		for (int i = 0; i < KEY_WORDS; i++)
+			mac_key[i] = words[i][n];
+		memcpy(secrets[n].mac_key, mac_key, sizeof(mac_key));
+		memcpy(secrets[n].length_stream, &words[0][GROUP + n], 4);
 	}
 	OPENSSL_cleanse(words, sizeof(words));
+	OPENSSL_cleanse(key, sizeof(key));
 }

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first blocks of many short ChaCha20 streams at once.
+ * What packets of chacha20-poly1305@openssh.com have of their own, made for several at once.
  *
- * Each packet of chacha20-poly1305@openssh.com begins two streams of its own, of which it needs block 0
- * alone: the one-time key of Poly1305, and what hides the length. Neither the library nor OpenSSL computes
- * blocks of several nonces side by side, and one at a time they take as long as 1 KiB of payload does,
- * because the rounds of a block wait for each other. Here each of 16 lanes has a nonce of its own.
+ * Each packet begins two streams of ChaCha20, of which it needs block 0 alone: the one-time key of Poly1305,
+ * and what hides the length. Neither the library nor OpenSSL computes blocks of several nonces side by side,
+ * and one at a time they take as long as a third of a packet of 1 KiB does, because the rounds of a block
+ * wait for each other. Here each of 16 lanes has a stream of its own. Nothing depends on secrets but the
+ * values in the lanes.
  */
 #ifndef HAW_IPSECMB_FIRST_BLOCKS_H
 #define HAW_IPSECMB_FIRST_BLOCKS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-enum { HAW_FIRST_BLOCKS = 16, HAW_FIRST_BYTES = 32 };
+enum { HAW_SECRETS_GROUP = 8, HAW_CHACHA_KEY = 32 };
 
-/* Which stream: its key of 32 bytes, and the sequence number that is its nonce. */
-struct haw_first_block {
-	const uint8_t *key;
-	uint32_t seq;
-	uint8_t *out; /* HAW_FIRST_BYTES, the beginning of block 0 */
+struct haw_packet_secrets {
+	uint8_t mac_key[32];      /* from the first key */
+	uint8_t length_stream[4]; /* from the second */
 };
 
-/* COUNT is at most HAW_FIRST_BLOCKS. The processor must have AVX-512F. */
-void haw_first_blocks(const struct haw_first_block *blocks, size_t count);
+/* Make those of HAW_SECRETS_GROUP sequence numbers from SEQ on, without a wrap between them. KEYS are the
+ * packet's and the length's. The processor must have AVX-512F. */
+void haw_packet_secrets_make(const uint8_t keys[2 * HAW_CHACHA_KEY], uint32_t seq,
+			     struct haw_packet_secrets secrets[HAW_SECRETS_GROUP]);
 
 #endif

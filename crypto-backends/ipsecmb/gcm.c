@@ -27,98 +27,111 @@ struct gcm {
 	_Alignas(64) struct gcm_key_data key; /* its type is aligned only where LINUX is defined */
 };
 
-struct packet {
-	struct haw_walk walk;
-	uint8_t nonce[12], length[HAW_LENGTH_SIZE], tag[TAG];
-};
+/* ---- Packets in any pieces ---- */
 
-static void start(const struct gcm *g, const haw_job *job, struct packet *p)
-{
-	p->walk = haw_walk_start(job);
-	haw_gcm_nonce(p->nonce, g->iv, job->number);
-	haw_walk_get(&p->walk, p->length, HAW_LENGTH_SIZE);
-	haw_walk_put(&p->walk, p->length, HAW_LENGTH_SIZE);
-}
-
-/* Find the packet behind its length field as one piece on both sides, gathering it in the output if it
- * is short; moves the walk behind it. False if it is in pieces, which are then still ahead. */
-static bool in_one(const haw_job *job, struct packet *p, const uint8_t **in, uint8_t **out)
-{
-	struct haw_walk walk = p->walk, copy = p->walk;
-	haw_span from = haw_walk_in(&walk, job->length);
-	haw_mut_span to = haw_walk_out(&walk, job->length);
-
-	if (to.len != job->length || (from.len != job->length && job->length > GATHER_MAX))
-		return false;
-	*in = from.ptr;
-	*out = to.ptr;
-	for (size_t left = job->length; from.len != job->length && left > 0;) {
-		size_t len = haw_walk_both(&copy, left, &from.ptr, &to.ptr);
-
-		if (from.ptr != to.ptr)
-			memcpy(to.ptr, from.ptr, len);
-		left -= len;
-		*in = *out;
-	}
-	haw_walk_skip(&p->walk, job->length);
-	(void)haw_walk_out(&p->walk, job->length);
-	return true;
-}
-
-/* Put the packet through the incremental calls, piece by piece. */
-static void in_pieces(const struct gcm *g, const haw_job *job, struct packet *p,
-		      aes_gcm_enc_dec_update_t more, aes_gcm_enc_dec_finalize_t finish)
+static void seal_or_open(const struct gcm *g, const haw_job *job, const uint8_t nonce[12], bool seals,
+			 struct haw_walk *walk, uint8_t tag[TAG])
 {
 	struct gcm_context_data context;
+	uint8_t length[HAW_LENGTH_SIZE];
 	size_t left = job->length;
 
-	g->calls->start(&g->key, &context, p->nonce, p->length, HAW_LENGTH_SIZE);
+	haw_walk_get(walk, length, sizeof(length));
+	haw_walk_put(walk, length, sizeof(length));
+	g->calls->start(&g->key, &context, nonce, length, sizeof(length));
 	while (left > 0) {
 		const uint8_t *in;
 		uint8_t *out;
-		size_t len = haw_walk_both(&p->walk, left, &in, &out);
+		size_t len = haw_walk_both(walk, left, &in, &out);
 
-		more(&g->key, &context, out, in, len);
+		(seals ? g->calls->seal_more : g->calls->open_more)(&g->key, &context, out, in, len);
 		left -= len;
 	}
-	finish(&g->key, &context, p->tag, TAG);
+	(seals ? g->calls->seal_finish : g->calls->open_finish)(&g->key, &context, tag, TAG);
 	OPENSSL_cleanse(&context, sizeof(context));
+}
+
+static void seal_pieces(const struct gcm *g, const haw_job *job, const uint8_t nonce[12])
+{
+	struct haw_walk walk = haw_walk_start(job);
+	uint8_t tag[TAG];
+
+	seal_or_open(g, job, nonce, true, &walk, tag);
+	haw_walk_put(&walk, tag, TAG);
+}
+
+static int open_pieces(const struct gcm *g, const haw_job *job, const uint8_t nonce[12])
+{
+	struct haw_walk walk = haw_walk_start(job);
+	uint8_t computed[TAG], received[TAG];
+
+	seal_or_open(g, job, nonce, false, &walk, computed);
+	haw_walk_get(&walk, received, TAG);
+	return CRYPTO_memcmp(computed, received, TAG) == 0 ? 0 : HAW_EINTEGRITY;
+}
+
+/* ---- Packets that lie together where they should ---- */
+
+/* Bring all input, which is short, to OUT. */
+static void gather(const haw_job *job, uint8_t *out)
+{
+	for (unsigned i = 0; i < job->in_count; i++) {
+		const haw_span *piece = &job->in[i];
+
+		if (piece->len > 0 && piece->ptr != out)
+			memcpy(out, piece->ptr, piece->len);
+		out += piece->len;
+	}
+}
+
+/* Seal at OUT what lies at IN, both with the length field. */
+static void seal_whole(const struct gcm *g, const haw_job *job, const uint8_t nonce[12], const uint8_t *in,
+		       uint8_t *out)
+{
+	struct gcm_context_data context;
+
+	if (in != out)
+		memcpy(out, in, HAW_LENGTH_SIZE);
+	g->calls->seal(&g->key, &context, out + HAW_LENGTH_SIZE, in + HAW_LENGTH_SIZE, job->length, nonce,
+		       out, HAW_LENGTH_SIZE, out + HAW_LENGTH_SIZE + job->length, TAG);
 }
 
 static int seal(struct haw_sync *s, haw_job *job)
 {
 	const struct gcm *g = (const struct gcm *)s;
-	struct gcm_context_data context;
-	struct packet p;
-	const uint8_t *in;
-	uint8_t *out;
+	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE;
+	uint8_t nonce[12], *out = job->out[0].ptr;
 
-	start(g, job, &p);
-	if (in_one(job, &p, &in, &out))
-		g->calls->seal(&g->key, &context, out, in, job->length, p.nonce, p.length, HAW_LENGTH_SIZE,
-			       p.tag, TAG);
-	else
-		in_pieces(g, job, &p, g->calls->seal_more, g->calls->seal_finish);
-	haw_walk_put(&p.walk, p.tag, TAG);
+	haw_gcm_nonce(nonce, g->iv, job->number);
+	if (job->out[0].len < packet + TAG) {
+		seal_pieces(g, job, nonce);
+	} else if (job->in[0].len == packet) {
+		seal_whole(g, job, nonce, job->in[0].ptr, out);
+	} else if (job->length <= GATHER_MAX) {
+		gather(job, out);
+		seal_whole(g, job, nonce, out, out);
+	} else {
+		seal_pieces(g, job, nonce);
+	}
 	return 0;
 }
 
 static int open(struct haw_sync *s, haw_job *job)
 {
 	const struct gcm *g = (const struct gcm *)s;
+	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE;
+	const uint8_t *in = job->in[0].ptr;
+	uint8_t nonce[12], computed[TAG], *out = job->out[0].ptr;
 	struct gcm_context_data context;
-	struct packet p;
-	const uint8_t *in;
-	uint8_t *out, received[TAG];
 
-	start(g, job, &p);
-	if (in_one(job, &p, &in, &out))
-		g->calls->open(&g->key, &context, out, in, job->length, p.nonce, p.length, HAW_LENGTH_SIZE,
-			       p.tag, TAG);
-	else
-		in_pieces(g, job, &p, g->calls->open_more, g->calls->open_finish);
-	haw_walk_get(&p.walk, received, TAG);
-	return CRYPTO_memcmp(p.tag, received, TAG) == 0 ? 0 : HAW_EINTEGRITY;
+	haw_gcm_nonce(nonce, g->iv, job->number);
+	if (job->in[0].len < packet + TAG || job->out[0].len < packet)
+		return open_pieces(g, job, nonce);
+	g->calls->open(&g->key, &context, out + HAW_LENGTH_SIZE, in + HAW_LENGTH_SIZE, job->length, nonce, in,
+		       HAW_LENGTH_SIZE, computed, TAG);
+	if (in != out)
+		memcpy(out, in, HAW_LENGTH_SIZE);
+	return CRYPTO_memcmp(computed, in + packet, TAG) == 0 ? 0 : HAW_EINTEGRITY;
 }
 
 static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block, const uint8_t *head,
