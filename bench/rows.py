@@ -311,6 +311,44 @@ class Packets(Row):
                                  'ratio': Spread(divide(o, p) for o, p in zip(ours, peer))})
 
 
+class Crypto(Row):
+    """Packets by the backends beside the same packets by other means, in turns inside one program."""
+
+    # What a row of bench/crypto/crypto_bench should reach: its suite's beginning, its size, its peer.
+    GOALS = (('aes128-gcm', 32768, 'evp', 2.5),
+             ('aes', 32768, 'raw', 0.93), ('aes', 32768, 'raw-scatter', 0.97),
+             ('aes', 1024, 'raw', 0.85), ('aes', 1024, 'raw-scatter', 0.85),
+             ('aes256-ctr+hmac-sha2-256-etm', 32768, 'evp', 2), ('aes256-ctr+hmac-sha2-512-etm', 32768, 'evp', 3),
+             ('chacha20', 32768, 'evp', 1.05), ('chacha20', 32768, 'evp-portable', 1.3), ('chacha20', 1024, 'evp', 1.6))
+
+    def __init__(self, name, milliseconds):
+        super().__init__(name)
+        self.milliseconds = milliseconds
+
+    def title(self):
+        return 'packets by the backends: against the raw calls, and against OpenSSL, straight and one by one'
+
+    def goal(self, suite, size, peer):
+        for begin, of_size, of_peer, value in self.GOALS:
+            if suite.startswith(begin) and (size, peer) == (of_size, of_peer):
+                return at_least(value)
+        return None
+
+    def measure(self, setting, pairs, log):
+        self.settle(log)
+        done = subprocess.run([setting.program('bench/crypto/crypto_bench'), str(pairs), str(self.milliseconds)],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f'crypto_bench: status {done.returncode}: {done.stderr[-1000:]}')
+        for line in done.stdout.splitlines():
+            name, peer, *rates = line.split()
+            suite, size = name.split('/')[1], int(name.split('/')[3])
+            ours, peers = zip(*([float(part) for part in rate.split(':')] for rate in rates))
+            self.results.append({'what': f'{name} {peer}', 'goal': self.goal(suite, size, peer), 'unit': 'GB/s',
+                                 'ours': Spread(ours), 'peer': Spread(peers),
+                                 'ratio': Spread(divide(o, p) for o, p in zip(ours, peers))})
+
+
 def at_least(value):
     return Goal('time', value, True)
 
@@ -335,6 +373,7 @@ def all_rows(quick, null=False):
         copy('tar-down', tree, 'down', TAR, [at_least(1.2)]),
         List('list', 100, [at_most(0.6)]),
         Packets('packets', 32768, [at_least(0.9)], 0.02 if quick else 0.1),
+        Crypto('crypto', 10 if quick else 50),
         copy('bound-tcp', file, 'up', PLAIN_TCP),
         copy('bound-cat-up', file, 'up', CAT),
         copy('bound-cat-down', file, 'down', CAT),
