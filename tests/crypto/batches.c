@@ -3,6 +3,7 @@
  * Every size of batch, of packets that are alike and of all sizes mixed; more at once than an engine has room
  * for; a bad packet at every position of a batch.
  */
+#include "crypto-backends/guard.h"
 #include "sample.h"
 
 enum { MOST = 256, LARGEST = 40000, STRIDE = LARGEST + 64 + HAW_TAG_MAX };
@@ -130,10 +131,15 @@ static void check_without_collecting(struct subject *subject)
 {
 	haw_sealer *s = subject->sealer;
 	unsigned taken = 0, done = 0;
+	struct haw_guard_count count;
 	haw_job *finished[3];
+	bool bounded;
 
 	CHECK(subject_restart(subject));
 	s = subject->sealer;
+	/* Those that a guard's spare does are not under way. */
+	bounded = s->traits.depth > 0 && s->traits.completion != HAW_COMPLETES_IN_SUBMIT &&
+		  !haw_guard_get_count(s, &count);
 	for (unsigned i = 0; i < MOST; i++)
 		sample_sealing(&samples[i], &jobs[i], out + i * (size_t)STRIDE);
 	while (taken < MOST) {
@@ -144,8 +150,7 @@ static void check_without_collecting(struct subject *subject)
 		if (result == 0)
 			break;
 		taken += (unsigned)result;
-		CHECK(s->traits.depth == 0 || s->traits.completion == HAW_COMPLETES_IN_SUBMIT ||
-		      taken <= s->traits.depth);
+		CHECK(!bounded || taken <= s->traits.depth);
 	}
 	/* A few at a time. */
 	while (done < taken) {
