@@ -108,7 +108,7 @@ static void split_at_every_byte(void)
 		CHECK(put_message(pair.from, 10 + i, i, TEST_DATA));
 	CHECK(drain(pair.from, &wire));
 	for (size_t split = 0; split <= wire.len; split++) {
-		struct haw_packetizer *to = haw_packetizer_new(NULL, pair.pool, NULL);
+		struct haw_packetizer *to = haw_packetizer_new(pair_selector(), pair.pool, NULL);
 		struct receiver r;
 		uint32_t i = 0;
 		size_t wants;
@@ -356,28 +356,38 @@ static void soft_limits_ask_for_a_rekey(void)
 	pair_close(&pair);
 }
 
+static void run_suite(void)
+{
+	printf("suite %s\n", suite->name);
+	RUN(every_size);
+	RUN(random_pieces);
+	RUN(split_at_every_byte);
+	RUN(scattered_bulk);
+	RUN(newkeys_at_every_position);
+	RUN(newkeys_inside_a_batch_is_refused);
+	RUN(single_opens_one_at_a_time);
+	RUN(soft_limits_ask_for_a_rekey);
+}
+
+static void run_backend(void)
+{
+	printf("backend %s\n", backend->name);
+	skipped = backend->unusable(backend);
+	if (skipped)
+		harness_skip(backend->name, skipped);
+	for (size_t i = 0; !skipped && (suite = haw_suite_at(i)); i++)
+		if (!backend->refuses(backend, suite))
+			run_suite();
+}
+
 int main(void)
 {
-	for (size_t b = 0; (backend = haw_backend_at(b)); b++) {
-		printf("backend %s\n", backend->name);
-		if (backend->unusable(backend)) {
-			harness_skip(backend->name, backend->unusable(backend));
-			continue;
-		}
-		for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
-			skipped = backend->refuses(backend, suite);
-			if (skipped)
-				continue;
-			printf("suite %s\n", suite->name);
-			RUN(every_size);
-			RUN(random_pieces);
-			RUN(split_at_every_byte);
-			RUN(scattered_bulk);
-			RUN(newkeys_at_every_position);
-			RUN(newkeys_inside_a_batch_is_refused);
-			RUN(single_opens_one_at_a_time);
-			RUN(soft_limits_ask_for_a_rekey);
-		}
-	}
+	bool named = pair_selector();
+
+	for (size_t i = 0; named && (suite = haw_suite_at(i)); i++)
+		if (pair_selects(suite))
+			run_suite();
+	for (size_t i = 0; !named && (backend = haw_backend_at(i)); i++)
+		run_backend();
 	return harness_end();
 }

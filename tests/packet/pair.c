@@ -1,11 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pair.h"
 
+static haw_selector *make_selector(const char *name)
+{
+	const haw_selector_options options = {.size = sizeof(options),
+					      .eal = getenv("HAWSER_TEST_EAL"),
+					      .module_dir = getenv("HAWSER_TEST_MODULES")};
+	haw_selector *s = haw_selector_new();
+	char choice[256];
+	haw_error err;
+
+	snprintf(choice, sizeof(choice), "*=%s", name);
+	if (!s || haw_selector_set_options(s, &options, &err) < 0 ||
+	    haw_selector_override(s, choice, &err) < 0) {
+		printf("%s: %s\n", name, err.message);
+		exit(1);
+	}
+	return s;
+}
+
+const haw_selector *pair_selector(void)
+{
+	static haw_selector *selector;
+	const char *name = getenv("HAWSER_TEST_BACKEND");
+
+	if (name && !selector)
+		selector = make_selector(name);
+	return selector;
+}
+
+bool pair_selects(const haw_suite *suite)
+{
+	const haw_backend *chosen = haw_selector_choose(pair_selector(), suite, NULL, 0);
+
+	return chosen && strcmp(chosen->name, getenv("HAWSER_TEST_BACKEND")) == 0;
+}
+
 void pair_open(struct pair *pair)
 {
 	pair->pool = haw_wire_pool_new(0, 2);
-	pair->from = haw_packetizer_new(NULL, pair->pool, NULL);
-	pair->to = haw_packetizer_new(NULL, pair->pool, NULL);
+	pair->from = haw_packetizer_new(pair_selector(), pair->pool, NULL);
+	pair->to = haw_packetizer_new(pair_selector(), pair->pool, NULL);
 	if (!pair->pool || !pair->from || !pair->to)
 		abort();
 }

@@ -35,6 +35,11 @@ struct pair {
 	struct haw_packetizer *from, *to;
 };
 
+/* The selector of all packetizers here: NULL, the library's own choice, or, if HAWSER_TEST_BACKEND names a
+ * backend (as in tests/crypto), one that chooses it wherever it can. */
+const haw_selector *pair_selector(void);
+/* Whether that selector gives SUITE to the backend that HAWSER_TEST_BACKEND names. */
+bool pair_selects(const haw_suite *suite);
 void pair_open(struct pair *pair);
 void pair_close(struct pair *pair);
 
