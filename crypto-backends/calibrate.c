@@ -77,22 +77,30 @@ static void make_meters(const struct calibration *c, struct contest *contest, st
 	}
 }
 
-/* False if time ran out. The first turn is for warming up. */
-static bool take_turns(const struct calibration *c, struct contest *contest, struct haw_suite_figures *set)
+/* One backend in one turn; the first one is for warming up. */
+static enum haw_round take_turn(const struct calibration *c, struct haw_meter *meter, int round,
+				struct haw_figure *f)
 {
 	struct haw_sample warm;
 
+	if (round < 0)
+		return haw_meter_round(meter, 0, true, round_deadline(c), &warm);
+	return haw_meter_round(meter, c->slice_ns, c->quick, round_deadline(c), &f->rounds[round]);
+}
+
+/* False if time ran out. */
+static bool take_turns(const struct calibration *c, struct contest *contest, struct haw_suite_figures *set)
+{
 	for (int round = -1; round < HAW_ROUNDS; round++) {
 		for (size_t i = 0; i < contest->count; i++) {
-			struct haw_figure *f = &set->figures[i];
+			enum haw_round result = HAW_ROUND_DONE;
 
-			if (contest->meters[i] &&
-			    !haw_meter_round(contest->meters[i], round < 0 ? 0 : c->slice_ns,
-					     c->quick || round < 0, round_deadline(c),
-					     round < 0 ? &warm : &f->rounds[round]))
-				drop(contest, i, f);
-			if (haw_drive_now_ns() >= c->deadline_ns)
+			if (contest->meters[i])
+				result = take_turn(c, contest->meters[i], round, &set->figures[i]);
+			if ((result == HAW_ROUND_LATE && c->quick) || haw_drive_now_ns() >= c->deadline_ns)
 				return false;
+			if (result != HAW_ROUND_DONE)
+				drop(contest, i, &set->figures[i]);
 		}
 	}
 	return true;
@@ -110,25 +118,36 @@ static void keep(haw_selector *s, struct haw_suite_figures *set)
 	free(old);
 }
 
-/* 1 if the suite was measured, 0 if time ran out, or negative. */
+/* What time was too short for is not tried again until something changes or somebody asks: figures that say
+ * nothing. */
+static void give_up(const struct contest *contest, struct haw_suite_figures *set)
+{
+	for (size_t i = 0; i < contest->count; i++) {
+		memset(set->figures[i].rounds, 0, sizeof(set->figures[i].rounds));
+		haw_figure_name(&set->figures[i], contest->candidates[i]->backend);
+	}
+}
+
+/* 0, or HAW_ENOMEM. */
 static int measure(const struct calibration *c, const haw_suite *suite, struct contest *contest)
 {
 	struct haw_suite_figures *set = haw_figures_new(suite, contest->count);
-	bool done;
+	bool done = false;
 
 	if (!set)
 		return HAW_ENOMEM;
 	memset(contest->meters, 0, sizeof(contest->meters));
-	make_meters(c, contest, set);
-	done = take_turns(c, contest, set);
+	if (haw_drive_now_ns() < c->deadline_ns) {
+		make_meters(c, contest, set);
+		done = take_turns(c, contest, set);
+	}
 	for (size_t i = 0; i < contest->count; i++)
 		if (contest->meters[i])
 			haw_meter_free(contest->meters[i]);
-	if (done)
-		keep(c->s, set);
-	else
-		free(set);
-	return done;
+	if (!done)
+		give_up(contest, set);
+	keep(c->s, set);
+	return 0;
 }
 
 int haw_selector_calibrate(haw_selector *s, const haw_suite *const *suites, size_t count,
@@ -145,9 +164,7 @@ int haw_selector_calibrate(haw_selector *s, const haw_suite *const *suites, size
 	c.slice_ns = c.quick ? 0 : THOROUGH_SLICE_MS * MILLISECOND;
 	if (c.quick)
 		c.deadline_ns = haw_drive_now_ns() + o.budget_ns;
-	for (size_t i = 0; i < count && haw_drive_now_ns() < c.deadline_ns; i++) {
-		int result;
-
+	for (size_t i = 0; i < count; i++) {
 		enter(s, suites[i], &contest);
 		if ((!o.again && settled(s, suites[i], &contest)) ||
 		    (!o.all && (contest.count < 2 || haw_override_find(s, suites[i], &vain))))
@@ -156,12 +173,11 @@ int haw_selector_calibrate(haw_selector *s, const haw_suite *const *suites, size
 			o.progress(o.user, suites[i]);
 		if (!c.memory)
 			c.memory = haw_meter_memory_new();
-		result = c.memory ? measure(&c, suites[i], &contest) : HAW_ENOMEM;
-		if (result < 0) {
+		if (!c.memory || measure(&c, suites[i], &contest) < 0) {
 			measured = haw_selector_no_memory(err);
 			break;
 		}
-		measured += result;
+		measured++;
 	}
 	haw_meter_memory_free(c.memory);
 	return measured;

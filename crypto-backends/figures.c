@@ -71,6 +71,14 @@ const struct haw_figure *haw_figure_find(const struct haw_suite_figures *set, co
 	return f && f->rounds[0].speed > 0 ? f : NULL;
 }
 
+bool haw_figures_speak(const struct haw_suite_figures *set)
+{
+	for (size_t i = 0; set && i < set->count; i++)
+		if (set->figures[i].rounds[0].speed > 0)
+			return true;
+	return false;
+}
+
 bool haw_figure_exists(const struct haw_suite_figures *set, const haw_backend *backend)
 {
 	return find(set, backend) != NULL;

@@ -37,6 +37,8 @@ const struct haw_suite_figures *haw_figures_of(const struct haw_suite_figures *l
 /* The figure of BACKEND in its present version, if it has been measured and works; else NULL. SET may be
  * NULL. */
 const struct haw_figure *haw_figure_find(const struct haw_suite_figures *set, const haw_backend *backend);
+/* Whether anything was measured. SET may be NULL. */
+bool haw_figures_speak(const struct haw_suite_figures *set);
 /* Whether BACKEND in its present version was measured, even in vain. */
 bool haw_figure_exists(const struct haw_suite_figures *set, const haw_backend *backend);
 /* How many times better A is than B, in the worst of the rounds: by speed, or by CPU time. */

@@ -38,6 +38,7 @@ struct haw_meter {
 	struct haw_meter_memory *memory;
 	uint32_t seq;
 	uint64_t number, block;
+	double ns_per_byte; /* of the case before; 0: not known */
 };
 
 struct haw_meter_memory *haw_meter_memory_new(void)
@@ -170,25 +171,28 @@ static uint64_t cpu_ns(void)
 }
 
 /* One case; SPEED and COST get what it showed. */
-static bool measure_case(struct haw_meter *m, size_t count, uint32_t payload, uint64_t slice_ns,
-			 uint64_t deadline_ns, double *speed, double *cost)
+static enum haw_round measure_case(struct haw_meter *m, size_t count, uint32_t payload, uint64_t slice_ns,
+				   uint64_t deadline_ns, double *speed, double *cost)
 {
 	uint32_t length = packet_length(m->suite, payload);
-	uint64_t cpu = cpu_ns(), start = haw_drive_now_ns(), now;
-	double bytes = 0;
+	uint64_t cpu = cpu_ns(), start = haw_drive_now_ns(), now = start;
+	double bytes = 0, once = 2.0 * (double)count * (double)payload;
 
+	if (now >= deadline_ns || once * m->ns_per_byte > (double)(deadline_ns - now))
+		return HAW_ROUND_LATE;
 	do {
 		if (!there_and_back(m, count, length, deadline_ns))
-			return false;
-		bytes += 2.0 * (double)count * (double)payload;
+			return haw_drive_now_ns() > deadline_ns ? HAW_ROUND_LATE : HAW_ROUND_FAILED;
+		bytes += once;
 		now = haw_drive_now_ns();
 		if (now > deadline_ns)
-			return false;
+			return HAW_ROUND_LATE;
 	} while (now - start < slice_ns);
-	*speed = bytes * 1e9 / (double)(now > start ? now - start : 1);
+	m->ns_per_byte = (double)(now > start ? now - start : 1) / bytes;
+	*speed = 1e9 / m->ns_per_byte;
 	cpu = cpu_ns() - cpu;
 	*cost = (double)(cpu > 0 ? cpu : 1) / bytes;
-	return true;
+	return HAW_ROUND_DONE;
 }
 
 /* To what a file keeps of it. */
@@ -200,8 +204,8 @@ static void round_off(struct haw_sample *sample)
 	sample->bulk_cost = ceil(sample->bulk_cost * 1000) / 1000;
 }
 
-bool haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_t deadline_ns,
-		     struct haw_sample *sample)
+enum haw_round haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_t deadline_ns,
+			       struct haw_sample *sample)
 {
 	double speeds = 0, costs = 0;
 	int cases = 0;
@@ -211,9 +215,11 @@ bool haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_
 			continue;
 		for (size_t count = 1; count <= BATCH; count += BATCH - 1, cases++) {
 			double speed, cost;
+			enum haw_round result = measure_case(m, count, sizes[i].payload, slice_ns,
+							     deadline_ns, &speed, &cost);
 
-			if (!measure_case(m, count, sizes[i].payload, slice_ns, deadline_ns, &speed, &cost))
-				return false;
+			if (result != HAW_ROUND_DONE)
+				return result;
 			speeds += log(speed);
 			costs += log(cost);
 			sample->bulk_speed = speed;
@@ -221,9 +227,9 @@ bool haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_
 		}
 	}
 	if (!stands(m->sealer) || !stands(m->opener))
-		return false;
+		return HAW_ROUND_FAILED;
 	sample->speed = exp(speeds / cases);
 	sample->cost = exp(costs / cases);
 	round_off(sample);
-	return true;
+	return HAW_ROUND_DONE;
 }

@@ -9,8 +9,8 @@
 
 /* What one round of one backend showed. */
 struct haw_sample {
-	double speed;	/* bytes sealed and opened a second: the geometric mean over sizes and batches */
-	double cost;	/* nanoseconds of CPU time of this process per byte, likewise */
+	double speed; /* bytes sealed and opened a second: the geometric mean over sizes and batches */
+	double cost;  /* nanoseconds of CPU time of this process per byte, likewise */
 	double bulk_speed, bulk_cost; /* the same of 32 KiB in batches alone */
 };
 
@@ -25,9 +25,11 @@ struct haw_meter;
 struct haw_meter *haw_meter_new(const haw_backend *backend, const haw_suite *suite,
 				struct haw_meter_memory *memory);
 void haw_meter_free(struct haw_meter *m);
-/* Measure one round, each case for at least SLICE_NS: all sizes, or with QUICK 1 KiB and 32 KiB only. False
- * if the backend failed, or it was not done at DEADLINE_NS. */
-bool haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_t deadline_ns,
-		     struct haw_sample *sample);
+enum haw_round { HAW_ROUND_DONE, HAW_ROUND_FAILED, HAW_ROUND_LATE };
+
+/* Measure one round, each case for at least SLICE_NS: all sizes, or with QUICK 1 KiB and 32 KiB only. What
+ * would not be done at DEADLINE_NS, by what it took before, is not begun: HAW_ROUND_LATE. */
+enum haw_round haw_meter_round(struct haw_meter *m, uint64_t slice_ns, bool quick, uint64_t deadline_ns,
+			       struct haw_sample *sample);
 
 #endif

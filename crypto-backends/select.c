@@ -240,7 +240,7 @@ static struct haw_candidate *first_offload(const haw_selector *s, const haw_suit
 {
 	struct sentence nowhere = {NULL, 0, 0};
 
-	if (!s || s->prefer != HAW_PREFER_CPU || haw_figures_of(s->figures, suite))
+	if (!s || s->prefer != HAW_PREFER_CPU || haw_figures_speak(haw_figures_of(s->figures, suite)))
 		return NULL;
 	return first_in_order(s, suite, true, &nowhere);
 }

@@ -357,8 +357,9 @@ typedef struct haw_calibration_options {
 /* Measure what S can choose from for SUITES (COUNT, in the order of their weight): sealed and opened bytes a
  * second and CPU time per byte, at the sizes in use, alone and in batches, in three rounds of turns. From
  * then on a backend is preferred to one before it in the static order where it was better by a tenth in each
- * round. Returns how many suites were measured, those already measured with the same backends being left
- * out, or HAW_ENOMEM. Blocks while it works. Before S is shared by threads. */
+ * round. Suites that were measured before with the same backends are left out; those that there was no time
+ * for count as measured, without figures. Returns how many suites were added, or HAW_ENOMEM. Blocks while it
+ * works. Before S is shared by threads. */
 HAW_API HAW_MUST_USE int haw_selector_calibrate(haw_selector *s, const haw_suite *const *suites, size_t count,
 						const haw_calibration_options *options, haw_error *err);
 /* Take what haw_selector_save_calibration wrote to PATH in place of what S has measured. Figures count only

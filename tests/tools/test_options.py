@@ -88,6 +88,8 @@ def bad_choices_are_wrong_use():
     for arguments, words in ((('--backend', 'x'), 'write CIPHER=NAME'),
                              (('--backend', f'{GCM}=qat'), 'there is no backend "qat"'),
                              (('--backend', 'rot13=openssl'), 'no cipher "rot13"'),
+                             (('--backend', f'{GCM}=provider:nothing'), 'provider:nothing'),
+                             (('--backend', f'{GCM}=cryptodev:nothing'), 'cryptodev'),
                              (('--backend-module', '/nonexistent.so'), 'cannot be read'),
                              (('--backend-module', '/etc/passwd'), 'is not a module of backends'),
                              (('--backend-module', command.module('unnamed')), 'exports no haw_module'),

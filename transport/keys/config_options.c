@@ -9,13 +9,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "transport/keys/config_internal.h"
 #include "transport/keys/text.h"
 
+/* A program may run as a user whom the password database does not know; it has no home then unless it is
+ * told one. */
+static haw_config *new_config(haw_error *err)
+{
+	haw_error own;
+	haw_config *config = haw_config_new(&own);
+
+	if (config || own.code != HAW_ENOTFOUND) {
+		if (!config && err)
+			*err = own;
+		return config;
+	}
+	config = calloc(1, sizeof(*config));
+	if (config) {
+		config->uid = getuid();
+		config->home = strdup("/nonexistent");
+		config->user = strdup("");
+	}
+	if (config && config->home && config->user)
+		return config;
+	haw_config_free(config);
+	haw_no_memory(err);
+	return NULL;
+}
+
 haw_config *haw_config_new_options(const char *const *keywords, haw_error *err)
 {
-	haw_config *config = haw_config_new(err);
+	haw_config *config = new_config(err);
 	size_t count = 0;
 
 	while (keywords[count])
