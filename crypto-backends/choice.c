@@ -49,6 +49,8 @@ static int find(const haw_selector *s, const haw_suite *suite, size_t index, haw
 			continue;
 		choice->name = name;
 		choice->unusable = why;
+		if (strcmp(name, "cryptodev") == 0 && !haw_selector_has_plugin(s, name))
+			choice->unusable = "its module, which needs DPDK when it is built, is not installed";
 		return 0;
 	}
 	return HAW_EEND;

@@ -212,6 +212,20 @@ static int load_from_directory(haw_selector *s, const char *kind, size_t len,
 	return result;
 }
 
+bool haw_selector_has_plugin(const haw_selector *s, const char *kind)
+{
+	const char *directory = s && s->module_dir ? s->module_dir : HAW_MODULE_DIR;
+	struct stat info;
+	char *path;
+	bool found;
+
+	if (asprintf(&path, "%s/%s.so", directory, kind) < 0)
+		return false;
+	found = stat(path, &info) == 0;
+	free(path);
+	return found;
+}
+
 static int missing_plugin(const haw_selector *s, const char *kind, size_t len, haw_error *err)
 {
 	return haw_error_set(

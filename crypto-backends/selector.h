@@ -54,6 +54,8 @@ const char *haw_backend_malformed(const haw_backend *backend);
  * hears when it is given up. NULL and an error. */
 haw_sealer *haw_selector_serve(const haw_selector *s, const haw_backend *backend, const haw_suite *suite,
 			       const haw_keys *keys, bool opens, haw_error *err);
+/* Whether the directory of modules has one for KIND, which is not loaded for that. S may be NULL. */
+bool haw_selector_has_plugin(const haw_selector *s, const char *kind);
 /* HAW_ENOMEM with a sentence. */
 int haw_selector_no_memory(haw_error *err);
 

@@ -44,11 +44,15 @@ def members_of_the_object():
 
 def all_five_with_reasons():
     for name in (GCM, 'aes128-gcm@openssh.com'):
-        rows = {row['name']: row for row in command.suites()[name]['backends']}
+        rows = {row['name']: row for row in command.suites(HAWSER_MODULE_DIR='/nonexistent')[name]['backends']}
         for backend in FIVE:
             check(backend in rows, f'{name}: no {backend}')
         check('provider:NAME' in rows['provider']['reason'], rows['provider']['reason'])
-        check('cryptodev:DEVICE' in rows['cryptodev']['reason'], rows['cryptodev']['reason'])
+        check('is not installed' in rows['cryptodev']['reason'], rows['cryptodev']['reason'])
+    with open(os.path.join(command.home, 'cryptodev.so'), 'w'):
+        pass
+    rows = {row['name']: row for row in command.suites(HAWSER_MODULE_DIR=command.home)[GCM]['backends']}
+    check('cryptodev:DEVICE' in rows['cryptodev']['reason'], rows['cryptodev']['reason'])
 
 
 def nothing_is_measured_unasked():
