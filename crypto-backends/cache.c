@@ -226,11 +226,12 @@ int haw_selector_load_calibration(haw_selector *s, const char *path, haw_error *
 {
 	struct haw_suite_figures *list = NULL;
 	size_t len;
-	char *text = read_file(path, &len, err);
-	haw_error own;
+	haw_error own = {0};
+	char *text;
 	int result;
 
 	err = err ? err : &own;
+	text = read_file(path, &len, err);
 	if (!text)
 		return err->code;
 	result = is_whole(text, len) ? parse(path, text, &list, err) : damaged(err, path);
