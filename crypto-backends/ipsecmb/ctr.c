@@ -52,6 +52,7 @@ struct group {
 	IMB_MGR *mgr; /* who hashes; NULL: OpenSSL */
 	uint8_t (*tags)[HAW_TAG_MAX];
 	const uint8_t *copies[HAW_BATCH_MAX]; /* of packets, in the cache still; NULL: there is none */
+	size_t used;                          /* bytes of scratch memory that hold them */
 };
 
 static size_t packet_size(const haw_job *job)
@@ -189,6 +190,7 @@ static bool hash_by_lanes(struct ctr *c, struct haw_ipsecmb_workspace *w, struct
 			scratch += slot_size(size);
 			g->copies[i] = message + NUMBER;
 		}
+		g->used = (size_t)(scratch - w->scratch);
 		hash->src = message;
 		hash->hash_start_src_offset_in_bytes = 0;
 		hash->msg_len_to_hash_in_bytes = size;
@@ -293,6 +295,9 @@ static void run_batch(struct haw_sync *s, haw_job *const *jobs, size_t n)
 		group.tags = tags + at;
 		if (!run_group(c, w, &group, at))
 			fail(jobs + at, group.count);
+		/* Encrypt-and-MAC copies plaintext there, and the workspace is lent to others. */
+		if (!c->etm && group.used > 0)
+			OPENSSL_cleanse(w->scratch, group.used);
 		at += group.count;
 	}
 	haw_ipsecmb_return(c->library, w);
