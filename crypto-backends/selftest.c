@@ -244,6 +244,37 @@ static bool open_large(haw_sealer *s, const struct large *l)
 	       l->wire[4] == 0xa5 && memcmp(l->wire + 4, l->wire + 5, l->length - 1) == 0;
 }
 
+/* The largest packet with one bit of its length, of its ciphertext or of its tag altered must not open. Where
+ * packets are chained a bad one uses the opener up: those are tried with the small packet. */
+static const char *tamper_large(haw_sealer *s, const struct large *l)
+{
+	size_t packet = HAW_LENGTH_SIZE + (size_t)l->length, total = packet + s->suite->tag_size;
+	const size_t places[] = {HAW_LENGTH_SIZE - 1, packet / 2, total - 1};
+
+	if (s->suite->chain_mode == HAW_CHAIN_CIPHERTEXT)
+		return NULL;
+	memset(l->plain + packet, GUARD_BYTE, GUARD);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		haw_job job = {.out_count = 1, .in_count = 1};
+		haw_job *jobs[] = {&job};
+		bool done;
+
+		set_numbers(&job, l->length);
+		job.in[0] = (haw_span){l->wire, total};
+		job.out[0] = (haw_mut_span){l->plain, packet};
+		l->wire[places[i]] ^= 1;
+		done = run(s, jobs, 1);
+		l->wire[places[i]] ^= 1;
+		if (!done)
+			return "its self-test failed: it could not open the largest packet";
+		if (job.status != HAW_EINTEGRITY)
+			return "its self-test failed: it accepts the largest packet altered";
+	}
+	return all_guard(l->plain + packet, GUARD)
+		       ? NULL
+		       : "its self-test failed: it wrote behind the largest packet";
+}
+
 /* The same packet sealed in place by openssl must be the same bytes. */
 static const char *compare_large(const struct large *l, const haw_suite *suite)
 {
@@ -275,6 +306,8 @@ static const char *test_large_in(struct large *l, haw_sealer *sealer, haw_sealer
 		return "its self-test failed: it could not seal the largest packet";
 	if (compare)
 		why = compare_large(l, sealer->suite);
+	if (!why)
+		why = tamper_large(opener, l);
 	if (!why && !open_large(opener, l))
 		why = "its self-test failed: it could not open the largest packet";
 	if (!why && !all_guard(l->wire + total, GUARD))

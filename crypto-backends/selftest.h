@@ -9,7 +9,7 @@
 
 #include <hawser/backend.h>
 
-/* Test BACKEND with SUITE now. NULL if it passed, else what failed (constant text). Takes well under a
+/* Test BACKEND with SUITE now. NULL if it passed, else what failed (constant text). Takes about a
  * millisecond where the backend is fast. Any thread. */
 const char *haw_selftest_run(const haw_backend *backend, const haw_suite *suite);
 

@@ -323,6 +323,12 @@ static void accept_all(haw_job *job)
 	job->status = 0;
 }
 
+static void accept_large(haw_job *job)
+{
+	if (job->length > 65528)
+		job->status = 0;
+}
+
 static void write_behind(haw_job *job)
 {
 	const haw_mut_span *last = &job->out[job->out_count - 1];
@@ -370,6 +376,7 @@ static bool caught(bool sealer, bool opener, void (*breakage)(haw_job *), const 
 static void self_test_catches_bad_backends(void)
 {
 	CHECK(caught(false, true, accept_all, "accepts packets that were altered"));
+	CHECK(caught(false, true, accept_large, "accepts the largest packet altered"));
 	CHECK(caught(true, false, write_behind, "wrote outside"));
 	CHECK(caught(true, false, write_before, "wrote outside"));
 	CHECK(caught(false, true, write_behind, "wrote outside"));
