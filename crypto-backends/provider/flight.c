@@ -4,10 +4,16 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "crypto-backends/spans.h"
 
-enum { ALIGNMENT = 64, PAGE = 4096 };
+enum {
+	ALIGNMENT = 64,
+	PAGE = 4096,
+	EDGE = 64, /* bytes behind each packet that must stay as they are */
+	EDGE_BYTE = 0xc3
+};
 
 struct haw_flight *haw_flight_new(haw_sealer *inner, bool opens)
 {
@@ -53,6 +59,11 @@ static bool make_room(struct haw_flight *f, size_t size)
 	return f->memory != NULL;
 }
 
+static size_t edge_at(const struct haw_flight *f)
+{
+	return HAW_LENGTH_SIZE + (size_t)f->copy.length + f->inner->suite->tag_size;
+}
+
 /* The job's body, on a stack of its own. */
 static int work(void *argument)
 {
@@ -62,11 +73,27 @@ static int work(void *argument)
 	return f->inner->ops->submit(f->inner, jobs, 1) == 1 && f->inner->ops->poll(f->inner, &done, 1) == 1;
 }
 
+/* Whether nothing was written behind the packet. */
+static bool edge_stands(const struct haw_flight *f)
+{
+	const uint8_t *edge = f->memory + edge_at(f);
+
+	for (int i = 0; i < EDGE; i++)
+		if (edge[i] != EDGE_BYTE)
+			return false;
+	return true;
+}
+
 static enum haw_flight_state land(struct haw_flight *f, int status)
 {
 	haw_job *packet = f->packet;
-	struct haw_walk walk = haw_walk_start(packet);
+	struct haw_walk walk;
 
+	if (!packet)
+		return HAW_FLIGHT_LANDED;
+	walk = haw_walk_start(packet);
+	if (status == 0 && !edge_stands(f))
+		status = HAW_ECRYPTO;
 	if (status == 0)
 		haw_walk_put(&walk, f->memory, f->copy.out[0].len);
 	packet->status = status;
@@ -128,9 +155,10 @@ enum haw_flight_state haw_flight_start(struct haw_flight *f, haw_job *packet)
 	struct haw_walk walk = haw_walk_start(packet);
 
 	f->packet = packet;
-	if (!make_room(f, bare + tag))
+	if (!make_room(f, bare + tag + EDGE))
 		return land(f, HAW_ECRYPTO);
 	haw_walk_get(&walk, f->memory, bare + (f->opens ? tag : 0));
+	memset(f->memory + bare + tag, EDGE_BYTE, EDGE);
 	f->copy = *packet;
 	f->copy.in[0] = (haw_span){f->memory, bare + (f->opens ? tag : 0)};
 	f->copy.out[0] = (haw_mut_span){f->memory, bare + (f->opens ? 0 : tag)};

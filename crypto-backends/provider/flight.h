@@ -22,7 +22,7 @@ struct haw_flight {
 	bool opens;
 	ASYNC_WAIT_CTX *wait;
 	ASYNC_JOB *job;  /* NULL unless paused */
-	haw_job *packet; /* the caller's; NULL: free */
+	haw_job *packet; /* the caller's; NULL: free, or abandoned */
 	haw_job copy;    /* over the flight's memory */
 	uint8_t *memory;
 	size_t room;
@@ -37,7 +37,7 @@ enum haw_flight_state {
 
 /* A flight for INNER, which becomes its own even if NULL is returned (out of memory). */
 struct haw_flight *haw_flight_new(haw_sealer *inner, bool opens);
-/* Only while it has no packet. Wipes its memory. */
+/* Only while it is not paused. Wipes its memory. */
 void haw_flight_free(struct haw_flight *f);
 /* Take PACKET, which fits its suite, and work on it until it is done or pauses. */
 enum haw_flight_state haw_flight_start(struct haw_flight *f, haw_job *packet);

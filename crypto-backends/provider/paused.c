@@ -102,7 +102,8 @@ static bool note(struct paused *p, unsigned index, haw_job *job, enum haw_flight
 
 	if (state == HAW_FLIGHT_LANDED) {
 		set_blind(p, f, false);
-		push_done(p, job);
+		if (job)
+			push_done(p, job);
 		retire(p, index);
 		return true;
 	}
@@ -218,8 +219,10 @@ static void paused_free(haw_sealer *sealer)
 {
 	struct paused *p = (struct paused *)sealer;
 
-	/* What is done interests nobody; without it the event stands for blind flights alone. */
+	/* What is done interests nobody, and the packets may be gone; the event stands for blind flights. */
 	p->first = NULL;
+	for (unsigned i = 0; i < p->in_use; i++)
+		p->flights[i]->packet = NULL;
 	set_event(p);
 	if (!settle(p, FREE_MS))
 		atomic_fetch_add(&p->opened->abandoned, p->in_use);

@@ -183,7 +183,7 @@ typedef struct haw_sealer_ops {
 	 * authenticated. Returns 0 or a negative code. */
 	int (*open_length)(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
 			   const uint8_t *head, uint32_t *length);
-	/* A descriptor that becomes readable when poll has something, or -1. */
+	/* A descriptor that becomes readable when poll has something, or a step to take towards it; or -1. */
 	int (*fd)(haw_sealer *s);
 	/* Abandon what is under way (nothing is written afterwards), wipe keys, free. */
 	void (*free)(haw_sealer *s);
