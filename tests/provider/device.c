@@ -133,8 +133,10 @@ int device_do(struct device_modes *modes, int (*work)(void *argument), void *arg
 		r.event = event_of(job);
 	if (!modes->stuck_after || number < modes->stuck_after)
 		submit(&r);
-	while (!atomic_load(&r.done))
+	/* Once at least, as hardware does, however fast the thread was. */
+	do {
 		ASYNC_pause_job();
+	} while (!atomic_load(&r.done));
 	if (r.event >= 0)
 		(void)!read(r.event, &value, sizeof(value));
 	return r.result;
