@@ -7,6 +7,7 @@
 #   make build     the library and the command, in build/
 #   make install   build, then install below PREFIX (DESTDIR is honoured)
 #   make bench     build and run the comparisons of bench/
+#   make bench-bundle  an archive of hawser bench to carry to other machines
 #   make sanitize  build with the address and undefined-behaviour sanitizers, run the tests
 #   make lint      what the sources must obey; takes a second
 #   make clean     remove what the above have built
@@ -47,11 +48,15 @@ bench:
 	@ninja -C build-bench
 	@bench/compare build-bench
 
+bench-bundle:
+	@.ci/setup bench
+	@bench/bundle
+
 install: build
 	@meson configure $(BUILD) --prefix=$(PREFIX)
 	@meson install -C $(BUILD)
 
 clean:
-	@rm -rf $(BUILD) build-check build-bench
+	@rm -rf $(BUILD) build-check build-bench build-bundle
 
-.PHONY: all build demo check lint sanitize bench install clean
+.PHONY: all build demo check lint sanitize bench bench-bundle install clean

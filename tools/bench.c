@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,6 +47,16 @@ static void try_to_become(const char *dir, const char *name, char **argv)
 		execv(path, argv);
 }
 
+/* A carried installation has its modules beside it; only the program's own folder is trusted for that. */
+static void point_at_modules(const char *self)
+{
+	char path[2 * PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/../lib/hawser", self);
+	if (access(path, X_OK) == 0)
+		setenv("HAWSER_MODULE_DIR", path, 0);
+}
+
 int haw_tool_bench(int argc, char **argv)
 {
 	static char program[] = "hawser-bench";
@@ -61,6 +72,7 @@ int haw_tool_bench(int argc, char **argv)
 	}
 	/* Beside the command first, so that a carried or moved installation measures itself. */
 	if (self[0]) {
+		point_at_modules(self);
 		try_to_become(self, "/../libexec/hawser/hawser-bench", argv);
 		if (ends_with(self, "/tools"))
 			try_to_become(self, "/../bench/hardware/hawser-bench", argv);

@@ -64,6 +64,7 @@ void exchange(struct haw_kex *client, struct haw_kex *server, haw_span host_key)
 	haw_error err;
 
 	must(haw_kex_start(client, &first.m, &err), err);
+	must(haw_kex_start(server, &first.m, &err), err);
 	haw_span message = first.all();
 	std::vector<std::unique_ptr<Message>> sent;
 	for (bool to_server = true;; to_server = !to_server) {

@@ -11,6 +11,7 @@
 #include "bench/hardware/openssl_speed.h"
 #include "bench/hardware/options.h"
 #include "bench/hardware/output_file.h"
+#include "bench/hardware/page.h"
 #include "bench/hardware/plan.h"
 #include "bench/hardware/record.h"
 #include "bench/hardware/result_file.h"
@@ -51,6 +52,8 @@ int measure(const Options &options)
 	say(recommendation_text(results));
 	if (json.wanted())
 		json.write(collector.json(results.record));
+	if (html.wanted())
+		html.write(results_page(results));
 	for (const Row &row : results.rows)
 		if (!row.error.empty())
 			return FAILED;
@@ -60,10 +63,13 @@ int measure(const Options &options)
 int compare(const Options &options)
 {
 	std::vector<std::pair<std::string, Results>> files;
+	OutputFile html(options.html);
 
 	for (const std::string &name : options.compare)
 		files.emplace_back(name, read_results(name));
 	say(compare_text(files));
+	if (html.wanted())
+		html.write(compare_page(files));
 	return DONE;
 }
 

@@ -15,7 +15,7 @@
 namespace bench
 {
 
-/* Above it a row is noisy and supports no recommendation. */
+/* Above it, or measured less than three times, a row is noisy and supports no recommendation. */
 constexpr double noise_limit = 0.05;
 
 struct Row {
@@ -35,7 +35,7 @@ struct Row {
 	double variation() const;
 	bool is_noisy() const
 	{
-		return variation() > noise_limit;
+		return rates().size() < 3 || variation() > noise_limit;
 	}
 	/* Of a row in bytes. */
 	double ns_per_byte() const;

@@ -62,8 +62,8 @@ std::string percent(double part)
 
 std::string noise(const Row &row)
 {
-	if (row.rates().size() < 2)
-		return "once";
+	if (row.rates().size() < 3)
+		return row.rates().size() < 2 ? "once" : "twice";
 	return percent(row.variation()) + (row.is_noisy() ? " noisy" : "");
 }
 
