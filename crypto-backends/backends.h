@@ -9,5 +9,6 @@
 
 extern const haw_backend haw_backend_openssl;
 extern const haw_backend haw_backend_ipsecmb;
+extern const haw_backend haw_backend_armv8;
 
 #endif

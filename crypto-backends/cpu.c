@@ -54,6 +54,7 @@ uint32_t haw_cpu_from_arm(const struct haw_cpu_arm *raw)
 	features |= bit(raw->hwcap, 4) ? HAW_CPU_PMULL : 0;
 	features |= bit(raw->hwcap, 5) ? HAW_CPU_ARM_SHA1 : 0;
 	features |= bit(raw->hwcap, 6) ? HAW_CPU_ARM_SHA2 : 0;
+	features |= bit(raw->hwcap, 17) ? HAW_CPU_ARM_SHA3 : 0;
 	features |= bit(raw->hwcap, 21) ? HAW_CPU_ARM_SHA512 : 0;
 	return features;
 }
@@ -103,7 +104,7 @@ void haw_cpu_describe(uint32_t features, char *out, size_t size)
 		{HAW_CPU_AVX2, "avx2"},         {HAW_CPU_AVX512, "avx512"}, {HAW_CPU_VAES, "vaes"},
 		{HAW_CPU_VPCLMUL, "vpclmul"},   {HAW_CPU_NEON, "neon"},     {HAW_CPU_ARM_AES, "aes"},
 		{HAW_CPU_PMULL, "pmull"},       {HAW_CPU_ARM_SHA1, "sha1"}, {HAW_CPU_ARM_SHA2, "sha2"},
-		{HAW_CPU_ARM_SHA512, "sha512"},
+		{HAW_CPU_ARM_SHA512, "sha512"}, {HAW_CPU_ARM_SHA3, "sha3"},
 	};
 	size_t at = (size_t)snprintf(out, size, "%s:", ARCHITECTURE);
 

@@ -28,7 +28,8 @@ enum haw_cpu_feature {
 	HAW_CPU_PMULL = 1 << 18,
 	HAW_CPU_ARM_SHA1 = 1 << 19,
 	HAW_CPU_ARM_SHA2 = 1 << 20,
-	HAW_CPU_ARM_SHA512 = 1 << 21
+	HAW_CPU_ARM_SHA512 = 1 << 21,
+	HAW_CPU_ARM_SHA3 = 1 << 22 /* EOR3 among them */
 };
 
 /* The raw answers that features are read from, so that a test may inject others. */
