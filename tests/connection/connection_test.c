@@ -38,6 +38,9 @@ static void each_algorithm(enum haw_algorithm_kind kind, const char **field_clie
 	const char *name;
 
 	for (size_t i = 0; (name = haw_algorithm_at(kind, i, NULL)); i++) {
+		/* RFC 5647 §5.1: as a MAC it goes with the cipher of that name only. */
+		if (kind == HAW_ALGORITHM_MAC && strncmp(name, "AEAD_", 5) == 0)
+			options->client.ciphers = options->server.ciphers = name;
 		*field_client = *field_server = name;
 		login_and_echo(options, 300000);
 		CHECK_MSG(!harness.failed, "with %s", name);
@@ -50,6 +53,25 @@ static void test_each_cipher(void)
 
 	pair_options_init(&options);
 	each_algorithm(HAW_ALGORITHM_CIPHER, &options.client.ciphers, &options.server.ciphers, &options);
+}
+
+/* Beside a cipher that needs a MAC, an AEAD_* name is passed over; where nothing else is there, nothing is in
+ * common. */
+static void test_aead_is_no_mac(void)
+{
+	struct pair_options options;
+	struct pair pair = {0};
+
+	pair_options_init(&options);
+	options.client.ciphers = options.server.ciphers = "aes256-ctr";
+	options.client.macs = "AEAD_AES_256_GCM,hmac-sha2-256";
+	options.server.macs = "AEAD_AES_256_GCM,hmac-sha2-256";
+	login_and_echo(&options, 1000);
+	options.client.macs = options.server.macs = "AEAD_AES_256_GCM";
+	CHECK(pair_start(&pair, &options));
+	pair_run(&pair);
+	CHECK(pair.client.closed && pair.client.error.code == HAW_ENEGOTIATION);
+	pair_end(&pair);
 }
 
 static void test_each_mac(void)
@@ -71,10 +93,12 @@ static void test_each_kex(void)
 
 static void test_each_host_key(void)
 {
-	static const struct { const char *type, *algorithm; } keys[] = {
-		{"ED25519", "ssh-ed25519"},	     {"EC:P-256", "ecdsa-sha2-nistp256"},
+	static const struct {
+		const char *type, *algorithm;
+	} keys[] = {
+		{"ED25519", "ssh-ed25519"},          {"EC:P-256", "ecdsa-sha2-nistp256"},
 		{"EC:P-384", "ecdsa-sha2-nistp384"}, {"EC:P-521", "ecdsa-sha2-nistp521"},
-		{"RSA:2048", "rsa-sha2-256"},	     {"RSA:3072", "rsa-sha2-512"},
+		{"RSA:2048", "rsa-sha2-256"},        {"RSA:3072", "rsa-sha2-512"},
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -123,7 +147,10 @@ static void test_guesses(void)
 
 static void test_nothing_in_common(void)
 {
-	static const struct { enum haw_algorithm_kind kind; const char *client, *server, *says; } rows[] = {
+	static const struct {
+		enum haw_algorithm_kind kind;
+		const char *client, *server, *says;
+	} rows[] = {
 		{HAW_ALGORITHM_KEX, "curve25519-sha256", "ecdh-sha2-nistp256", "no key exchange in common"},
 		{HAW_ALGORITHM_CIPHER, "aes128-ctr", "aes256-ctr", "no cipher (client to server) in common"},
 		{HAW_ALGORITHM_HOST_KEY, "rsa-sha2-512", "ssh-ed25519", "no host key algorithm in common"},
@@ -356,6 +383,7 @@ int main(void)
 	RUN(test_login_and_echo);
 	RUN(test_each_cipher);
 	RUN(test_each_mac);
+	RUN(test_aead_is_no_mac);
 	RUN(test_each_kex);
 	RUN(test_each_host_key);
 	RUN(test_byte_by_byte);

@@ -14,8 +14,10 @@ from trees import random_file
 
 AEAD = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com']
 CTR = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr']
+CBC = ['aes128-cbc', 'aes192-cbc', 'aes256-cbc', '3des-cbc']
 MACS = [name + form for name in ('hmac-sha2-256', 'hmac-sha2-512', 'hmac-sha1')
         for form in ('', '-etm@openssh.com')]
+MACS += [name + form for name in ('umac-64', 'umac-128') for form in ('@openssh.com', '-etm@openssh.com')]
 KEX = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384',
        'ecdh-sha2-nistp521']
 HOST_KEYS = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521',
@@ -67,6 +69,39 @@ def exchange_works(world, kex, host_key):
     options = ['-o', f'KexAlgorithms={kex}', '-o', f'HostKeyAlgorithms={host_key}']
     used = round_trip(world, options, size=70_000)
     check(used[:2] == (kex, host_key), f'the server used {used}')
+
+
+def chained_suite_works(world, cipher, mac, engine, servers={}):
+    """A cipher for old appliances, with new keys every megabyte."""
+    if 'chained' not in servers:
+        servers['chained'] = world.new_server(log_level='DEBUG1', options=['RekeyLimit 1M', 'Ciphers ' + ','.join(CBC)])
+    server = servers['chained']
+    client = world.new_client(server)
+    up, there, down = world.path(b'up'), world.path(b'there'), world.path(b'down')
+    random_file(up, SIZE)
+    offset = server.log_size()
+    options = ['-c', cipher, '-o', f'MACs={mac}']
+    succeeded(client.cp(*options, up, client.remote(there), env={'HAWSER_NIC': engine}))
+    used = negotiated(server, offset)
+    check(used[2:] == (cipher, mac), f'the server used {used}')
+    succeeded(client.cp(*options, client.remote(there), down, env={'HAWSER_NIC': engine}))
+    same_bytes(up, there)
+    same_bytes(up, down)
+
+
+def old_appliance(world):
+    """A server that has nothing but what is off by default: the error names what would allow it."""
+    server = world.new_server(options=['Ciphers aes128-cbc,3des-cbc', 'MACs hmac-sha1'])
+    client, source = world.new_client(server), world.path(b'f')
+    random_file(source, 1000)
+    refused = client.cp(source, client.remote(world.path(b'f')))
+    ended(refused, 255)
+    says(refused, '-o Ciphers=+aes128-cbc')
+    refused = client.cp('-o', 'Ciphers=+aes128-cbc', source, client.remote(world.path(b'f')))
+    ended(refused, 255)
+    says(refused, '-o MACs=+hmac-sha1')
+    succeeded(client.cp('-o', 'Ciphers=+aes128-cbc', '-o', 'MACs=+hmac-sha1', source,
+                        client.remote(world.path(b'f'))))
 
 
 def cipher_by_option(world):
@@ -206,11 +241,15 @@ def tests():
     for cipher, mac in suites:
         for engine in ENGINES:
             yield f'suite {cipher} {mac or ""} {engine}', suite_works, (cipher, mac, engine)
+    for number, (cipher, mac) in enumerate((c, m) for c in CBC for m in MACS):
+        if cipher in ciphers and mac in macs:
+            engine = ENGINES[number % len(ENGINES)]
+            yield f'suite {cipher} {mac} {engine}', chained_suite_works, (cipher, mac, engine)
     for kex in KEX:
         for host_key in HOST_KEYS:
             if kex in supported('kex') and host_key in supported('HostKeyAlgorithms'):
                 yield f'exchange {kex} {host_key}', exchange_works, (kex, host_key)
-    yield from [cipher_by_option, fastest_first, edited_lists, list_from_config, known_key_type_first]
+    yield from [old_appliance, cipher_by_option, fastest_first, edited_lists, list_from_config, known_key_type_first]
     for cipher, mac in ((AEAD[0], None), (AEAD[2], None), ('aes256-ctr', 'hmac-sha2-256-etm@openssh.com'),
                         ('aes128-ctr', 'hmac-sha1')):
         for engine in ENGINES:
