@@ -180,6 +180,14 @@ static double median(double *values)
 	return pairs % 2 ? values[pairs / 2] : (values[pairs / 2 - 1] + values[pairs / 2]) / 2;
 }
 
+static void print_rates(const char *name, const double *rates)
+{
+	printf("\"%s\": [", name);
+	for (unsigned i = 0; i < pairs; i++)
+		printf("%s%.0f", i ? ", " : "", rates[i]);
+	printf("]");
+}
+
 static void report(const char *what, const haw_suite *suite, double *ours, double *theirs, double *cpu)
 {
 	double ratios[PAIRS_MAX], middle;
@@ -187,14 +195,20 @@ static void report(const char *what, const haw_suite *suite, double *ours, doubl
 	for (unsigned i = 0; i < pairs; i++)
 		ratios[i] = ours[i] / theirs[i];
 	middle = median(ratios);
-	printf(json ? "{\"what\": \"%s\", \"suite\": \"%s\", \"backend\": \"%s\", \"peer\": \"%s\", "
-		      "\"bytes\": %u, "
-		      "\"ratio\": %.4f, \"least\": %.4f, \"greatest\": %.4f, \"bytes_per_second\": %.0f, "
-		      "\"peer_bytes_per_second\": %.0f, \"cpu_ns_per_byte\": %.4f}\n"
-		    : "%s %-42s %s / %s, %u bytes: %.3f (%.3f to %.3f); %.3g against %.3g bytes/s, CPU %.3f "
-		      "ns/byte\n",
-	       what, suite->name, backend_name, peer_name, bytes, middle, ratios[0], ratios[pairs - 1],
-	       median(ours), median(theirs), median(cpu));
+	if (json) {
+		printf("{\"what\": \"%s\", \"suite\": \"%s\", \"backend\": \"%s\", \"peer\": \"%s\", "
+		       "\"bytes\": %u, ",
+		       what, suite->name, backend_name, peer_name, bytes);
+		print_rates("bytes_per_second", ours);
+		printf(", ");
+		print_rates("peer_bytes_per_second", theirs);
+		printf(", \"cpu_ns_per_byte\": %.4f}\n", median(cpu));
+	} else {
+		printf("%s %-42s %s / %s, %u bytes: %.3f (%.3f to %.3f); %.3g against %.3g bytes/s, CPU %.3f "
+		       "ns/byte\n",
+		       what, suite->name, backend_name, peer_name, bytes, middle, ratios[0],
+		       ratios[pairs - 1], median(ours), median(theirs), median(cpu));
+	}
 	fflush(stdout);
 }
 

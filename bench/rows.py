@@ -349,6 +349,39 @@ class Crypto(Row):
                                  'ratio': Spread(divide(o, p) for o, p in zip(ours, peers))})
 
 
+class Offload(Row):
+    """Packets by a backend outside of the CPU beside the same by one on it, both taking turns in one process."""
+
+    def __init__(self, name, backend, peer, suites, size, goals, seconds):
+        super().__init__(name, goals)
+        self.backend, self.peer, self.suites, self.size, self.seconds = backend, peer, suites, size, seconds
+
+    def title(self):
+        return f'packets of {self.size} bytes in batches of 32: {self.backend} against {self.peer}'
+
+    def run_suite(self, setting, suite, pairs):
+        modules = os.path.dirname(setting.program('crypto-backends/cryptodev/cryptodev.so'))
+        done = subprocess.run([setting.program('bench/offload_bench'), '--backend', self.backend, '--peer', self.peer,
+                               '--modules', os.path.abspath(modules), '--suite', suite, '--bytes', str(self.size),
+                               '--pairs', str(pairs), '--seconds', str(self.seconds), '--json'],
+                              capture_output=True, text=True)
+        if done.returncode != 0 or not done.stdout:
+            raise Failure(f'offload_bench: status {done.returncode}: {done.stderr[-1000:] or "nothing to compare"}')
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def measure(self, setting, pairs, log):
+        for suite in self.suites:
+            self.settle(log)
+            for figure in self.run_suite(setting, suite, pairs):
+                ours, peer = figure['bytes_per_second'], figure['peer_bytes_per_second']
+                log(f'  {figure["what"]}/{suite}: ' + ', '.join(f'{a / 1e9:.2f}:{b / 1e9:.2f}'
+                                                                 for a, b in zip(ours, peer)))
+                self.results.append({'what': f'{figure["what"]}/{suite}/{self.backend}', 'goal': self.goals[0],
+                                     'unit': 'GB/s', 'ours': Spread(v / 1e9 for v in ours),
+                                     'peer': Spread(v / 1e9 for v in peer),
+                                     'ratio': Spread(divide(o, p) for o, p in zip(ours, peer))})
+
+
 def at_least(value):
     return Goal('time', value, True)
 
@@ -374,6 +407,9 @@ def all_rows(quick, null=False):
         List('list', 100, [at_most(0.6)]),
         Packets('packets', 32768, [at_least(0.9)], 0.02 if quick else 0.1),
         Crypto('crypto', 10 if quick else 50),
+        Offload('crypto-cryptodev', 'cryptodev:crypto_aesni_gcm0', 'ipsecmb',
+                ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'], 32768, [at_least(0.85)],
+                0.02 if quick else 0.1),
         copy('bound-tcp', file, 'up', PLAIN_TCP),
         copy('bound-cat-up', file, 'up', CAT),
         copy('bound-cat-down', file, 'down', CAT),
