@@ -18,6 +18,40 @@ enum {
 	PATIENCE_S = 5
 };
 
+/* What is tested. Where a packet needs those before it, each test begins with a new sealer and opener. */
+struct subject {
+	const haw_backend *backend;
+	const haw_suite *suite;
+	haw_keys keys;
+	haw_sealer *sealer, *opener;
+};
+
+static bool is_chained(const haw_suite *suite)
+{
+	return suite->chain_mode == HAW_CHAIN_CIPHERTEXT;
+}
+
+static void let_go(struct subject *t)
+{
+	if (t->sealer)
+		t->sealer->ops->free(t->sealer);
+	if (t->opener)
+		t->opener->ops->free(t->opener);
+	t->sealer = t->opener = NULL;
+}
+
+static bool begin(struct subject *t)
+{
+	if (t->sealer && t->opener && !is_chained(t->suite))
+		return true;
+	let_go(t);
+	t->sealer = t->backend->new_sealer(t->backend, t->suite, &t->keys, NULL);
+	t->opener = t->backend->new_opener(t->backend, t->suite, &t->keys, NULL);
+	return t->sealer && t->opener;
+}
+
+static const char no_keys[] = "its self-test failed: it could not take keys";
+
 /* A place for one small job: its input, and its output in two parts with guards around. */
 struct bench {
 	haw_job job;
@@ -125,12 +159,16 @@ static bool output_is(const struct bench *b, const uint8_t *expected)
 	       memcmp(first + b->split + GUARD, expected + b->split, b->total - b->split) == 0;
 }
 
-static const char *test_seal(haw_sealer *s, struct bench *b, const uint8_t *plain, const uint8_t *wire)
+static const char *test_seal(struct subject *t, struct bench *b, const uint8_t *plain, const uint8_t *wire)
 {
-	const haw_suite *suite = s->suite;
+	const haw_suite *suite = t->suite;
 	uint32_t length = haw_known_length(suite);
 	haw_job *jobs[] = {&b->job};
+	haw_sealer *s;
 
+	if (!begin(t))
+		return no_keys;
+	s = t->sealer;
 	memset(&b->job, 0, sizeof(b->job));
 	set_numbers(&b->job, length);
 	memcpy(b->in, plain, HAW_LENGTH_SIZE + length);
@@ -145,10 +183,22 @@ static const char *test_seal(haw_sealer *s, struct bench *b, const uint8_t *plai
 	return NULL;
 }
 
-/* One batch: a good packet, one for each kind of tampering, and a good one again. */
-static const char *test_open(haw_sealer *s, struct bench *benches, const uint8_t *plain, const uint8_t *wire)
+/* Open all in one batch, or each as the first where it must be. */
+static bool open_all(struct subject *t, haw_job *const *jobs, size_t n)
 {
-	const haw_suite *suite = s->suite;
+	if (!is_chained(t->suite))
+		return run(t->opener, jobs, n);
+	for (size_t i = 0; i < n; i++)
+		if (!begin(t) || !run(t->opener, jobs + i, 1))
+			return false;
+	return true;
+}
+
+/* One batch: a good packet, one for each kind of tampering, and a good one again. */
+static const char *test_open(struct subject *t, struct bench *benches, const uint8_t *plain,
+			     const uint8_t *wire)
+{
+	const haw_suite *suite = t->suite;
 	size_t packet = HAW_LENGTH_SIZE + haw_known_length(suite), total = packet + suite->tag_size;
 	const size_t tampered[] = {SIZE_MAX, 3, HAW_LENGTH_SIZE, packet - 1, packet, total - 1, SIZE_MAX};
 	enum { COUNT = sizeof(tampered) / sizeof(tampered[0]) };
@@ -163,13 +213,13 @@ static const char *test_open(haw_sealer *s, struct bench *benches, const uint8_t
 		if (tampered[i] != SIZE_MAX)
 			b->in[tampered[i]] ^= 0x80;
 		place_input(b, total);
-		place_output(b, s, packet);
+		place_output(b, t->opener, packet);
 		jobs[i] = &b->job;
 	}
-	if (!run(s, jobs, COUNT))
+	if (!open_all(t, jobs, COUNT))
 		return "its self-test failed: it could not open packets";
 	for (size_t i = 0; i < COUNT; i++) {
-		if (!guards_stand(&benches[i], s->traits.headroom))
+		if (!guards_stand(&benches[i], t->opener->traits.headroom))
 			return "its self-test failed: opening wrote outside the packet";
 		if (tampered[i] != SIZE_MAX && benches[i].job.status != HAW_EINTEGRITY)
 			return "its self-test failed: it accepts packets that were altered";
@@ -190,7 +240,7 @@ static const char *test_length(haw_sealer *opener, const uint8_t *wire)
 	return NULL;
 }
 
-static const char *test_small(haw_sealer *sealer, haw_sealer *opener, const uint8_t *wire)
+static const char *test_small(struct subject *t, const uint8_t *wire)
 {
 	uint8_t plain[SMALL];
 	struct bench *benches = malloc(7 * sizeof(*benches));
@@ -198,12 +248,12 @@ static const char *test_small(haw_sealer *sealer, haw_sealer *opener, const uint
 
 	if (!benches)
 		return "no memory for its self-test";
-	haw_known_plaintext(plain, haw_known_length(sealer->suite));
-	why = test_seal(sealer, benches, plain, wire);
+	haw_known_plaintext(plain, haw_known_length(t->suite));
+	why = test_seal(t, benches, plain, wire);
 	if (!why)
-		why = test_length(opener, wire);
+		why = test_length(t->opener, wire);
 	if (!why)
-		why = test_open(opener, benches, plain, wire);
+		why = test_open(t, benches, plain, wire);
 	free(benches);
 	return why;
 }
@@ -315,17 +365,20 @@ static const char *test_large_in(struct large *l, haw_sealer *sealer, haw_sealer
 	return why;
 }
 
-static const char *test_large(haw_sealer *sealer, haw_sealer *opener, bool compare)
+static const char *test_large(struct subject *t, bool compare)
 {
-	const haw_suite *suite = sealer->suite;
-	uint32_t limit = sealer->traits.max_length ? sealer->traits.max_length : HAW_PACKET_LENGTH_MAX;
+	const haw_suite *suite = t->suite;
 	size_t size = FRONT_MAX + HAW_LENGTH_SIZE + HAW_PACKET_LENGTH_MAX + HAW_TAG_MAX + GUARD;
 	struct large l;
 	const char *why;
 	uint8_t *memory;
+	uint32_t limit;
 
-	if (opener->traits.max_length && opener->traits.max_length < limit)
-		limit = opener->traits.max_length;
+	if (!begin(t))
+		return no_keys;
+	limit = t->sealer->traits.max_length ? t->sealer->traits.max_length : HAW_PACKET_LENGTH_MAX;
+	if (t->opener->traits.max_length && t->opener->traits.max_length < limit)
+		limit = t->opener->traits.max_length;
 	l.length = limit < HAW_PACKET_LENGTH_MAX ? limit : HAW_PACKET_LENGTH_MAX;
 	if (suite->length_mode == HAW_LENGTH_FIRST_BLOCK)
 		l.length = (l.length + HAW_LENGTH_SIZE) / suite->block_size * suite->block_size -
@@ -338,62 +391,32 @@ static const char *test_large(haw_sealer *sealer, haw_sealer *opener, bool compa
 		return "no memory for its self-test";
 	l.plain = memory + FRONT_MAX;
 	l.wire = memory + size + FRONT_MAX;
-	why = test_large_in(&l, sealer, opener, compare);
+	why = test_large_in(&l, t->sealer, t->opener, compare);
 	free(memory);
 	return why;
 }
 
 /* ---- All of it ---- */
 
-static bool parse_hex(const char *text, uint8_t *out, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < 2 * len; i++) {
-		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-
-		if (!digit)
-			return false;
-		out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit - digits));
-	}
-	return text[2 * len] == '\0';
-}
-
-static bool known_wire(const haw_suite *suite, uint8_t *wire)
-{
-	size_t total = HAW_LENGTH_SIZE + haw_known_length(suite) + suite->tag_size;
-
-	for (size_t i = 0; i < haw_known_packet_count; i++)
-		if (strcmp(haw_known_packets[i].suite, suite->name) == 0)
-			return parse_hex(haw_known_packets[i].wire, wire, total);
-	return false;
-}
-
 const char *haw_selftest_run(const haw_backend *backend, const haw_suite *suite)
 {
-	uint8_t wire[SMALL];
-	haw_keys keys;
-	haw_sealer *sealer, *opener;
-	const char *why = "its self-test failed: it could not take keys";
+	struct subject t = {.backend = backend, .suite = suite};
+	uint8_t wire[HAW_KNOWN_SIZE];
+	const char *why = no_keys;
 
-	if (!known_wire(suite, wire))
+	if (haw_known_wire(suite, wire) == 0)
 		return "this library has no self-test for the suite";
-	haw_known_keys(&keys);
-	sealer = backend->new_sealer(backend, suite, &keys, NULL);
-	opener = backend->new_opener(backend, suite, &keys, NULL);
-	if (!sealer || !opener)
+	haw_known_keys(&t.keys);
+	if (!begin(&t))
 		goto out;
 	why = "it asks for more room around packets than this library gives";
-	if (sealer->traits.headroom + sealer->traits.alignment > FRONT_MAX ||
-	    opener->traits.headroom + opener->traits.alignment > FRONT_MAX)
+	if (t.sealer->traits.headroom + t.sealer->traits.alignment > FRONT_MAX ||
+	    t.opener->traits.headroom + t.opener->traits.alignment > FRONT_MAX)
 		goto out;
-	why = test_small(sealer, opener, wire);
+	why = test_small(&t, wire);
 	if (!why)
-		why = test_large(sealer, opener, backend != &haw_backend_openssl);
+		why = test_large(&t, backend != &haw_backend_openssl);
 out:
-	if (sealer)
-		sealer->ops->free(sealer);
-	if (opener)
-		opener->ops->free(opener);
+	let_go(&t);
 	return why;
 }

@@ -10,12 +10,14 @@
 
 #include "crypto-backends/openssl/hmac.h"
 #include "crypto-backends/openssl/openssl.h"
+#include "crypto-backends/openssl/umac.h"
 
 /* Zeroed: no MAC, all of whose functions succeed and do nothing. */
 struct haw_mac {
 	struct haw_hmac hmac;
-	uint8_t kind; /* enum haw_mac_kind */
-	size_t size;  /* of the tag */
+	struct haw_umac *umac; /* NULL: HMAC */
+	uint8_t kind;          /* enum haw_mac_kind */
+	size_t size;           /* of the tag */
 };
 
 /* NULL if the MAC of SUITE can be made of SOURCE's algorithms, else why not: constant text. Any thread. */

@@ -29,6 +29,40 @@ static void check_any_order(struct subject *subject)
 	samples_free(samples, 5);
 }
 
+/* Where it is not so: looking at the next length, again and again, changes nothing. */
+static void check_peeking(struct subject *subject)
+{
+	static const uint32_t lengths[] = {40, 64, 88};
+	struct sample samples[3];
+	uint8_t out[128];
+
+	if (!is_chained(subject->suite))
+		return;
+	samples_make(samples, 3, subject->suite, &subject->keys, lengths);
+	CHECK(subject_restart(subject));
+	for (unsigned i = 0; i < 3; i++) {
+		const struct sample *s = &samples[i];
+		haw_job job;
+
+		for (unsigned again = 0; again < 3; again++) {
+			uint32_t length = 0;
+
+			CHECK(subject->opener->ops->open_length(subject->opener, s->seq, s->number, s->block,
+								s->wire, &length) == 0);
+			CHECK(length == s->length);
+		}
+		sample_opening(s, &job, out);
+		CHECK(drive_one(subject->opener, &job) && job.status == 0);
+		CHECK(memcmp(out, s->plain, s->packet) == 0);
+	}
+	samples_free(samples, 3);
+}
+
+static void peeking_changes_nothing(void)
+{
+	for_each_subject(check_peeking);
+}
+
 static void packets_may_come_in_any_order(void)
 {
 	for_each_subject(check_any_order);
@@ -265,6 +299,7 @@ static void bulk_shape(void)
 int main(void)
 {
 	RUN(packets_may_come_in_any_order);
+	RUN(peeking_changes_nothing);
 	RUN(every_split_of_a_short_packet);
 	RUN(as_many_spans_as_a_job_has);
 	RUN(bulk_shape);

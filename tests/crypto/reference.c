@@ -113,18 +113,23 @@ void reference_poly1305(const uint8_t key[32], const uint8_t *data, size_t len, 
 	BN_CTX_free(ctx);
 }
 
-/* An AES block at a time; the schedule is kept between calls by CTX. */
-static EVP_CIPHER_CTX *aes_new(const uint8_t *key, size_t key_size)
+/* A block at a time; the schedule is kept between calls by CTX. */
+static EVP_CIPHER_CTX *block_new(const EVP_CIPHER *cipher, const uint8_t *key)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	const EVP_CIPHER *cipher = key_size == 16   ? EVP_aes_128_ecb()
-				   : key_size == 24 ? EVP_aes_192_ecb()
-						    : EVP_aes_256_ecb();
 
 	if (!ctx || !EVP_EncryptInit_ex(ctx, cipher, NULL, key, NULL))
 		abort();
 	EVP_CIPHER_CTX_set_padding(ctx, 0);
 	return ctx;
+}
+
+static EVP_CIPHER_CTX *aes_new(const uint8_t *key, size_t key_size)
+{
+	return block_new(key_size == 16   ? EVP_aes_128_ecb()
+			 : key_size == 24 ? EVP_aes_192_ecb()
+					  : EVP_aes_256_ecb(),
+			 key);
 }
 
 static void aes_block(EVP_CIPHER_CTX *ctx, const uint8_t in[16], uint8_t out[16])
@@ -262,24 +267,203 @@ static void seal_gcm(const haw_suite *suite, const haw_keys *keys, uint64_t numb
 			  wire + 4 + length);
 }
 
-static void seal_ctr(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t block,
-		     const uint8_t *packet, uint32_t length, uint8_t *wire)
+void reference_cbc(const uint8_t *key, size_t key_size, size_t block, const uint8_t *iv, const uint8_t *in,
+		   uint8_t *out, size_t len)
+{
+	EVP_CIPHER_CTX *ctx = block == 8 ? block_new(EVP_des_ede3_ecb(), key) : aes_new(key, key_size);
+	uint8_t chain[16];
+	int n;
+
+	memcpy(chain, iv, block);
+	for (size_t at = 0; at < len; at += block) {
+		for (size_t i = 0; i < block; i++)
+			chain[i] ^= in[at + i];
+		if (!EVP_EncryptUpdate(ctx, chain, &n, chain, (int)block) || n != (int)block)
+			abort();
+		memcpy(out + at, chain, block);
+	}
+	EVP_CIPHER_CTX_free(ctx);
+}
+
+/* ---- UMAC, in the words of RFC 4418 ---- */
+
+/* §3.2.1 */
+static void umac_kdf(const uint8_t key[16], uint64_t index, uint8_t *out, size_t len)
+{
+	EVP_CIPHER_CTX *ctx = aes_new(key, 16);
+	uint8_t block[16];
+
+	for (size_t at = 0; at < len; at += 16) {
+		store_be(block, index, 8);
+		store_be(block + 8, at / 16 + 1, 8);
+		aes_block(ctx, block, block);
+		memcpy(out + at, block, len - at < 16 ? len - at : 16);
+	}
+	EVP_CIPHER_CTX_free(ctx);
+}
+
+/* §3.3.1 */
+static void umac_pdf(const uint8_t key[16], const uint8_t nonce[8], size_t tag_size, uint8_t *pad)
+{
+	uint8_t pad_key[16], block[16] = {0};
+	size_t index = nonce[7] % (16 / tag_size);
+	EVP_CIPHER_CTX *ctx;
+
+	umac_kdf(key, 0, pad_key, 16);
+	memcpy(block, nonce, 8);
+	block[7] -= (uint8_t)index;
+	ctx = aes_new(pad_key, 16);
+	aes_block(ctx, block, block);
+	EVP_CIPHER_CTX_free(ctx);
+	memcpy(pad, block + index * tag_size, tag_size);
+}
+
+static uint32_t load_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* §5.2: the hash of one chunk of at most 1024 bytes. */
+static uint64_t umac_l1(const uint8_t *key, const uint8_t *data, size_t len)
+{
+	uint8_t chunk[1024] = {0};
+	size_t padded = len == 0 ? 32 : (len + 31) / 32 * 32;
+	uint64_t y = 0;
+
+	if (len > 0)
+		memcpy(chunk, data, len);
+	for (size_t at = 0; at < padded; at += 32)
+		for (size_t i = at; i < at + 16; i += 4)
+			y += (uint64_t)(uint32_t)(load_le32(chunk + i) + load_be32(key + i)) *
+			     (uint32_t)(load_le32(chunk + i + 16) + load_be32(key + i + 16));
+	return y + 8 * (uint64_t)len;
+}
+
+/* §5.3, of words that are below 2^64, and of at most 2^14 of them: POLY with a prime of 64 bits. */
+struct umac_poly {
+	BIGNUM *key, *y, *prime;
+	BN_CTX *ctx;
+};
+
+static void poly_word(struct umac_poly *p, uint64_t word)
+{
+	uint8_t bytes[8];
+	BIGNUM *m;
+
+	if (word >= UINT64_C(0xffffffff00000000)) {
+		/* The marker is prime - 1. */
+		BN_mod_mul(p->y, p->y, p->key, p->prime, p->ctx);
+		BN_mod_sub(p->y, p->y, BN_value_one(), p->prime, p->ctx);
+		word -= 59;
+	}
+	store_be(bytes, word, 8);
+	m = BN_bin2bn(bytes, 8, NULL);
+	BN_mod_mul(p->y, p->y, p->key, p->prime, p->ctx);
+	BN_mod_add(p->y, p->y, m, p->prime, p->ctx);
+	BN_free(m);
+}
+
+static void umac_l2(const uint8_t *key, const uint8_t *l1_key, const uint8_t *data, size_t len,
+		    uint8_t out[16])
+{
+	struct umac_poly p = {.y = BN_new(), .prime = NULL, .ctx = BN_CTX_new()};
+	uint8_t masked[8];
+
+	for (int i = 0; i < 8; i++)
+		masked[i] = key[i] & (i % 4 == 0 ? 0x01 : 0xff);
+	p.key = BN_bin2bn(masked, 8, NULL);
+	BN_hex2bn(&p.prime, "ffffffffffffffc5");
+	BN_one(p.y);
+	for (size_t at = 0; at < len; at += 1024)
+		poly_word(&p, umac_l1(l1_key, data + at, len - at < 1024 ? len - at : 1024));
+	BN_bn2binpad(p.y, out, 16);
+	BN_free(p.key);
+	BN_free(p.y);
+	BN_free(p.prime);
+	BN_CTX_free(p.ctx);
+}
+
+/* §5.4 */
+static uint32_t umac_l3(const uint8_t *key1, const uint8_t *key2, const uint8_t in[16])
+{
+	const uint64_t prime = (UINT64_C(1) << 36) - 5;
+	uint64_t y = 0;
+
+	for (int i = 0; i < 8; i++) {
+		uint64_t k = ((uint64_t)load_be32(key1 + 8 * i) << 32 | load_be32(key1 + 8 * i + 4)) % prime;
+
+		y = (y + (uint64_t)(in[2 * i] << 8 | in[2 * i + 1]) * k) % prime;
+	}
+	return (uint32_t)y ^ load_be32(key2);
+}
+
+void reference_umac(const uint8_t key[16], const uint8_t nonce[8], const uint8_t *data, size_t len,
+		    size_t tag_size, uint8_t *tag)
+{
+	uint8_t l1[1024 + 48], l2[96], l3_1[256], l3_2[16], pad[16];
+
+	umac_kdf(key, 1, l1, sizeof(l1));
+	umac_kdf(key, 2, l2, sizeof(l2));
+	umac_kdf(key, 3, l3_1, sizeof(l3_1));
+	umac_kdf(key, 4, l3_2, sizeof(l3_2));
+	umac_pdf(key, nonce, tag_size, pad);
+	for (size_t i = 0; i < tag_size / 4; i++) {
+		uint8_t value[16] = {0};
+
+		if (len <= 1024)
+			store_be(value + 8, umac_l1(l1 + 16 * i, data, len), 8);
+		else
+			umac_l2(l2 + 24 * i, l1 + 16 * i, data, len, value);
+		store_be(tag + 4 * i, umac_l3(l3_1 + 64 * i, l3_2 + 4 * i, value) ^ load_be32(pad + 4 * i),
+			 4);
+	}
+}
+
+/* ---- Packets with a MAC beside the cipher ---- */
+
+static void encipher(const haw_suite *suite, const haw_keys *keys, uint64_t block, const uint8_t *in,
+		     uint8_t *out, size_t len)
+{
+	uint8_t counter[16];
+
+	if (strstr(suite->cipher, "-cbc")) {
+		reference_cbc(keys->key, suite->key_size, suite->block_size, keys->iv, in, out, len);
+		return;
+	}
+	memcpy(counter, keys->iv, 16);
+	add(counter, block);
+	reference_aes_ctr(keys->key, suite->key_size, counter, in, out, len);
+}
+
+static void authenticate(const haw_suite *suite, const haw_keys *keys, uint32_t seq, const uint8_t *data,
+			 size_t len, uint8_t *tag)
 {
 	const EVP_MD *digest = strstr(suite->mac, "sha2-256")   ? EVP_sha256()
 			       : strstr(suite->mac, "sha2-512") ? EVP_sha512()
 								: EVP_sha1();
+	uint8_t nonce[8], *hashed;
+
+	if (strstr(suite->mac, "umac-")) {
+		store_be(nonce, seq, 8);
+		reference_umac(keys->mac_key, nonce, data, len, strstr(suite->mac, "128") ? 16 : 8, tag);
+		return;
+	}
+	hashed = malloc(4 + len);
+	store_be(hashed, seq, 4);
+	memcpy(hashed + 4, data, len);
+	HMAC(digest, keys->mac_key, suite->mac_key_size, hashed, 4 + len, tag, NULL);
+	free(hashed);
+}
+
+static void seal_with_mac(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t block,
+			  const uint8_t *packet, uint32_t length, uint8_t *wire)
+{
 	bool etm = strstr(suite->mac, "-etm@") != NULL;
 	size_t clear = etm ? 4 : 0, total = 4 + (size_t)length;
-	uint8_t counter[16], *hashed = malloc(4 + total);
 
-	memcpy(counter, keys->iv, 16);
-	add(counter, block);
 	memcpy(wire, packet, clear);
-	reference_aes_ctr(keys->key, suite->key_size, counter, packet + clear, wire + clear, total - clear);
-	store_be(hashed, seq, 4);
-	memcpy(hashed + 4, etm ? wire : packet, total);
-	HMAC(digest, keys->mac_key, suite->mac_key_size, hashed, 4 + total, wire + total, NULL);
-	free(hashed);
+	encipher(suite, keys, block, packet + clear, wire + clear, total - clear);
+	authenticate(suite, keys, seq, etm ? wire : packet, total, wire + total);
 }
 
 void reference_seal(const haw_suite *suite, const haw_keys *keys, uint32_t seq, uint64_t number,
@@ -287,8 +471,8 @@ void reference_seal(const haw_suite *suite, const haw_keys *keys, uint32_t seq, 
 {
 	if (strstr(suite->cipher, "chacha20"))
 		seal_chacha(keys, seq, packet, length, wire);
-	else if (strstr(suite->cipher, "-gcm@"))
+	else if (!suite->mac)
 		seal_gcm(suite, keys, number, packet, length, wire);
 	else
-		seal_ctr(suite, keys, seq, block, packet, length, wire);
+		seal_with_mac(suite, keys, seq, block, packet, length, wire);
 }

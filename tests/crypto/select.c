@@ -53,31 +53,55 @@ static const haw_backend *first_for(const haw_suite *suite)
 
 static void suites_are_complete(void)
 {
-	static const char *const macs[] = {"hmac-sha2-256", "hmac-sha2-512", "hmac-sha1"};
-	static const char *const ciphers[] = {"aes128-ctr", "aes192-ctr", "aes256-ctr"};
+	static const char *const macs[][2] = {
+		{"hmac-sha2-256", "hmac-sha2-256-etm@openssh.com"},
+		{"hmac-sha2-512", "hmac-sha2-512-etm@openssh.com"},
+		{"hmac-sha1", "hmac-sha1-etm@openssh.com"},
+		{"umac-64@openssh.com", "umac-64-etm@openssh.com"},
+		{"umac-128@openssh.com", "umac-128-etm@openssh.com"},
+	};
+	static const struct {
+		const char *name;
+		uint16_t key_size, block_size;
+		uint8_t chain_mode;
+		uint64_t gib;
+	} ciphers[] = {
+		{"aes128-ctr", 16, 16, HAW_CHAIN_BLOCKS, 64},
+		{"aes192-ctr", 24, 16, HAW_CHAIN_BLOCKS, 64},
+		{"aes256-ctr", 32, 16, HAW_CHAIN_BLOCKS, 64},
+		{"aes128-cbc", 16, 16, HAW_CHAIN_CIPHERTEXT, 64},
+		{"aes192-cbc", 24, 16, HAW_CHAIN_CIPHERTEXT, 64},
+		{"aes256-cbc", 32, 16, HAW_CHAIN_CIPHERTEXT, 64},
+		{"3des-cbc", 24, 8, HAW_CHAIN_CIPHERTEXT, 1},
+	};
 	size_t count = 0;
 
 	CHECK(haw_suite_find("aes128-gcm@openssh.com", NULL)->key_size == 16);
 	CHECK(haw_suite_find("aes256-gcm@openssh.com", "hmac-sha1")->key_size == 32);
+	CHECK(haw_suite_find("AEAD_AES_128_GCM", "AEAD_AES_128_GCM")->key_size == 16);
+	CHECK(haw_suite_find("AEAD_AES_256_GCM", NULL)->key_size == 32);
 	CHECK(haw_suite_find("chacha20-poly1305@openssh.com", NULL)->length_mode == HAW_LENGTH_APART);
-	for (size_t c = 0; c < 3; c++) {
-		for (size_t m = 0; m < 3; m++) {
-			const haw_suite *plain = haw_suite_find(ciphers[c], macs[m]), *etm;
-			char name[64];
+	for (size_t c = 0; c < sizeof(ciphers) / sizeof(ciphers[0]); c++) {
+		for (size_t m = 0; m < sizeof(macs) / sizeof(macs[0]); m++) {
+			const haw_suite *plain = haw_suite_find(ciphers[c].name, macs[m][0]);
+			const haw_suite *etm = haw_suite_find(ciphers[c].name, macs[m][1]);
 
-			snprintf(name, sizeof(name), "%s-etm@openssh.com", macs[m]);
-			etm = haw_suite_find(ciphers[c], name);
-			CHECK(plain && etm && plain != etm);
+			CHECK(plain && etm && plain != etm && plain->mac_kind == etm->mac_kind);
 			CHECK(plain->reads_twice && plain->length_mode == HAW_LENGTH_FIRST_BLOCK);
 			CHECK(!etm->reads_twice && etm->length_mode == HAW_LENGTH_CLEAR);
-			CHECK(plain->key_size == 16 + 8 * c && etm->mac_key_size == etm->tag_size);
+			CHECK(plain->key_size == ciphers[c].key_size && plain->iv_size == plain->block_size);
+			CHECK(plain->block_size == ciphers[c].block_size &&
+			      etm->chain_mode == ciphers[c].chain_mode);
+			CHECK(etm->soft_bytes == ciphers[c].gib << 30);
+			CHECK(haw_suite_half(plain) && haw_suite_half(etm) &&
+			      haw_suite_half(plain) != haw_suite_half(etm));
 		}
 	}
 	while (haw_suite_at(count))
 		count++;
-	CHECK(count == 21);
+	CHECK(count == 75);
 	CHECK(!haw_suite_find("aes128-ctr", NULL) && !haw_suite_find("aes128-ctr", "none"));
-	CHECK(!haw_suite_find("none", NULL));
+	CHECK(!haw_suite_find("aes128-ctr", "AEAD_AES_128_GCM") && !haw_suite_find("none", NULL));
 }
 
 static void order_prefers_ipsecmb_for_gcm(void)

@@ -209,6 +209,19 @@ static haw_selector *selector_for(const haw_backend *backend, const haw_suite *s
 	return NULL;
 }
 
+/* Whether BACKEND is openssl in another guise, and SUITE tells nothing that others of its kind have not. */
+static bool is_repetition(const haw_backend *backend, const haw_suite *suite)
+{
+	bool guise = strstr(backend->name, "joined") || strncmp(backend->name, "late-", 5) == 0;
+
+	if (!guise || !suite->mac)
+		return false;
+	if (suite->cipher_kind == HAW_CIPHER_AES_CTR)
+		return suite->key_size != 16;
+	return suite->cipher_kind == HAW_CIPHER_AES_CBC ? suite->key_size != 32
+							: suite->mac_kind != HAW_MAC_HMAC_SHA2_256;
+}
+
 static void add_subjects(struct subject *subjects, size_t *count, const haw_backend *backend,
 			 const haw_suite *suite)
 {
@@ -217,6 +230,8 @@ static void add_subjects(struct subject *subjects, size_t *count, const haw_back
 	     halved = !whole && half && !backend->refuses(backend, half);
 	haw_selector *selector = NULL;
 
+	if (is_repetition(backend, suite))
+		return;
 	if (whole)
 		add_subject(subjects, count, backend, suite, NULL);
 	if (halved || (whole && (backend->flags & HAW_BACKEND_OFFLOAD)))

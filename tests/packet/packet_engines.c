@@ -147,7 +147,9 @@ static void run_late(const struct late_options *options)
 	send_late(&pair, options, out, &wire);
 	receive_late(&pair, options, in, &wire);
 	CHECK(!pair.from->ops->busy(pair.from) && !pair.to->ops->busy(pair.to));
-	CHECK(options->depth == 1 || (out[0].out_of_order > 0 && in[0].out_of_order > 0));
+	/* With CBC packets are opened one by one. */
+	CHECK(options->depth == 1 || out[0].out_of_order > 0);
+	CHECK(options->depth == 1 || in[0].out_of_order > 0 || suite->chain_mode == HAW_CHAIN_CIPHERTEXT);
 	wire_free(&wire);
 	pair_close(&pair);
 	CHECK(out[ROUNDS - 1].freed && in[ROUNDS - 1].freed);
@@ -267,9 +269,11 @@ static void freed_under_way(void)
 	CHECK(use_keys(pair.from, HAW_OUTGOING, suite, NULL, 2, NULL) == 0);
 	receiver_open(&r, pair.to, &wire);
 	receiver_give(&r, r.len);
-	CHECK(pair.to->ops->next(pair.to, &packet, NULL) >= 0 && pair.to->ops->busy(pair.to));
+	CHECK(pair.to->ops->next(pair.to, &packet, NULL) >= 0);
+	CHECK(pair.to->ops->busy(pair.to) || suite->chain_mode == HAW_CHAIN_CIPHERTEXT);
 	pair_close(&pair);
-	CHECK(out.freed && in.freed && out.finished < out.submitted && in.finished < in.submitted);
+	CHECK(out.freed && in.freed && out.finished < out.submitted);
+	CHECK(in.finished < in.submitted || suite->chain_mode == HAW_CHAIN_CIPHERTEXT);
 	receiver_close(&r);
 	wire_free(&wire);
 }

@@ -274,6 +274,9 @@ static void newkeys_inside_a_batch_is_refused(void)
 	struct pair pair;
 	haw_error err;
 
+	/* With CBC nothing is opened ahead. */
+	if (suite->chain_mode == HAW_CHAIN_CIPHERTEXT)
+		return;
 	pair_open(&pair);
 	CHECK(pair_keys(&pair, suite, backend, 5));
 	for (uint32_t i = 0; i < 4; i++)

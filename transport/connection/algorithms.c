@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <hawser/backend.h>
 #include <hawser/transport.h>
 
 #include "transport/connection/algorithms.h"
@@ -16,12 +17,8 @@ struct algorithm {
 };
 
 static const struct algorithm kex[] = {
-	{"curve25519-sha256", true},
-	{"curve25519-sha256@libssh.org", true},
-	{"ecdh-sha2-nistp256", true},
-	{"ecdh-sha2-nistp384", true},
-	{"ecdh-sha2-nistp521", true},
-	{NULL, false},
+	{"curve25519-sha256", true},  {"curve25519-sha256@libssh.org", true}, {"ecdh-sha2-nistp256", true},
+	{"ecdh-sha2-nistp384", true}, {"ecdh-sha2-nistp521", true},           {NULL, false},
 };
 
 static const struct algorithm host_keys[] = {
@@ -34,24 +31,38 @@ static const struct algorithm host_keys[] = {
 	{NULL, false},
 };
 
+/* CBC chains packets and its padding has been an oracle; 3DES has blocks of 64 bits besides. */
 static const struct algorithm ciphers[] = {
 	{"aes128-gcm@openssh.com", true},
 	{"aes256-gcm@openssh.com", true},
 	{"chacha20-poly1305@openssh.com", true},
+	{"AEAD_AES_128_GCM", true},
+	{"AEAD_AES_256_GCM", true},
 	{"aes128-ctr", true},
 	{"aes192-ctr", true},
 	{"aes256-ctr", true},
+	{"aes128-cbc", false},
+	{"aes192-cbc", false},
+	{"aes256-cbc", false},
+	{"3des-cbc", false},
 	{NULL, false},
 };
 
-/* Encrypt-then-MAC only by default: the others authenticate plaintext, and SHA-1 is on its way out. */
+/* Encrypt-then-MAC only by default: the others authenticate plaintext, SHA-1 is on its way out, and a tag
+ * of 64 bits is short. RFC 5647 §5.1 has its names in this list too; they are last, and are never chosen. */
 static const struct algorithm macs[] = {
 	{"hmac-sha2-256-etm@openssh.com", true},
 	{"hmac-sha2-512-etm@openssh.com", true},
+	{"umac-128-etm@openssh.com", true},
 	{"hmac-sha2-256", false},
 	{"hmac-sha2-512", false},
+	{"umac-128@openssh.com", false},
 	{"hmac-sha1-etm@openssh.com", false},
 	{"hmac-sha1", false},
+	{"umac-64-etm@openssh.com", false},
+	{"umac-64@openssh.com", false},
+	{"AEAD_AES_128_GCM", true},
+	{"AEAD_AES_256_GCM", true},
 	{NULL, false},
 };
 
@@ -144,10 +155,32 @@ static bool matches_any(haw_span patterns, const char *name)
 	return false;
 }
 
+/* Whether a backend of this library serves some suite with that name: OpenSSL may be configured without.
+ * No self-test is run. */
+static bool is_served(enum haw_algorithm_kind kind, const char *name)
+{
+	const haw_backend *backend;
+	const haw_suite *suite;
+
+	if (kind != HAW_ALGORITHM_CIPHER && kind != HAW_ALGORITHM_MAC)
+		return true;
+	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
+		/* The cipher implies the MAC of that name. */
+		const char *has = kind == HAW_ALGORITHM_CIPHER || !suite->mac ? suite->cipher : suite->mac;
+
+		if (strcmp(has, name) != 0)
+			continue;
+		for (size_t b = 0; (backend = haw_backend_at(b)); b++)
+			if (!backend->unusable(backend) && !backend->refuses(backend, suite))
+				return true;
+	}
+	return false;
+}
+
 static void add_defaults(struct list *list, enum haw_algorithm_kind kind, haw_span except)
 {
 	for (const struct algorithm *a = kinds[kind].list; a->name; a++)
-		if (a->offered && !matches_any(except, a->name))
+		if (a->offered && !matches_any(except, a->name) && is_served(kind, a->name))
 			add(list, (haw_span){(const uint8_t *)a->name, strlen(a->name)});
 }
 

@@ -2,6 +2,7 @@
  *
  * KEXINIT: what we offer, and what both agree on (RFC 4253 §7.1).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,26 +123,52 @@ static haw_span first_of(haw_span list)
 	return name;
 }
 
+/* What would help: the first algorithm of ours that the peer has, and that is offered on request only. */
+static const char *remedy(enum haw_algorithm_kind kind, haw_span peer, char *text, size_t size)
+{
+	static const char *const options[] = {
+		[HAW_ALGORITHM_KEX] = "KexAlgorithms",
+		[HAW_ALGORITHM_HOST_KEY] = "HostKeyAlgorithms",
+		[HAW_ALGORITHM_CIPHER] = "Ciphers",
+		[HAW_ALGORITHM_MAC] = "MACs",
+	};
+	const char *name;
+	bool offered;
+
+	text[0] = '\0';
+	for (size_t i = 0; kind <= HAW_ALGORITHM_MAC && (name = haw_algorithm_at(kind, i, &offered)); i++)
+		if (!offered && haw_list_has(peer, name)) {
+			snprintf(text, size, "; if it must be, allow it with -o %s=+%s", options[kind], name);
+			break;
+		}
+	return text;
+}
+
 /* RFC 4253 §7.1: the first name on the client's list that is also on the server's. */
 static int choose(struct haw_connection *c, int at, haw_span peer, char *name, haw_error *err)
 {
 	haw_span ours = {(const uint8_t *)c->lists[at], strlen(c->lists[at])};
 	haw_span client = c->options.server ? peer : ours, server = c->options.server ? ours : peer, each;
-	char shown[240];
+	char shown[200], advice[128];
 
 	while (haw_list_next(&client, &each)) {
 		if (each.len > HAW_NAME_MAX)
 			continue;
 		memcpy(name, each.ptr, each.len);
 		name[each.len] = '\0';
+		/* RFC 5647 §5.1: such a MAC goes with the cipher of that name only, which needs none chosen.
+		 */
+		if (kind_of[at] == HAW_ALGORITHM_MAC && strncmp(name, "AEAD_", 5) == 0)
+			continue;
 		if (haw_list_has(server, name))
 			return 0;
 	}
 	name[0] = '\0';
 	return haw_error_set(err, HAW_ENEGOTIATION, HAW_FAULT_PEER, 0,
-			     "no %s%s in common: we offer %.200s, the peer offers %s",
+			     "no %s%s in common: we offer %.160s, the peer offers %s%s",
 			     haw_algorithm_noun(kind_of[at]), directions[at] ? directions[at] : "",
-			     c->lists[at], haw_escape(shown, sizeof(shown), peer.ptr, peer.len));
+			     c->lists[at], haw_escape(shown, sizeof(shown), peer.ptr, peer.len),
+			     remedy(kind_of[at], peer, advice, sizeof(advice)));
 }
 
 static int choose_suites(struct haw_connection *c, struct haw_chosen *chosen, const haw_span *lists,
