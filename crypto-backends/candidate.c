@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto-backends/candidate.h"
 
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,13 @@ const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite 
 	const char *why = c->backend->unusable(c->backend);
 
 	return why ? why : c->backend->refuses(c->backend, suite);
+}
+
+const char *haw_candidate_outside(const struct haw_candidate *c)
+{
+	if (c->backend == &haw_backend_openssl || !EVP_default_properties_is_fips_enabled(NULL))
+		return NULL;
+	return "OpenSSL is configured for FIPS, and this works outside of it: only when it is named";
 }
 
 struct haw_candidate *haw_candidate_for(struct haw_candidate *c, const haw_suite *suite)

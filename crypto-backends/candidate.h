@@ -46,6 +46,9 @@ struct haw_candidate *haw_candidate_for(struct haw_candidate *c, const haw_suite
 
 /* The candidate of a built-in backend, by its place in the static order; NULL behind the last. */
 struct haw_candidate *haw_candidate_built_in(size_t index);
+/* NULL if C may be chosen without the user's word, else why not: where OpenSSL is configured for approved
+ * algorithms alone (default_properties = fips=yes), what is no provider of that OpenSSL must be named. */
+const char *haw_candidate_outside(const struct haw_candidate *c);
 /* NULL if C says that it can serve SUITE here, else why not: no self-test. */
 const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite *suite);
 /* The same with its self-test for that suite, which is run if it never was. Any thread. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto-backends/backends.h"
 #include "crypto-backends/selector.h"
 
 int haw_selector_no_memory(haw_error *err)
@@ -204,7 +205,9 @@ static struct haw_candidate *first_in_order(const haw_selector *s, const haw_sui
 
 		if (offload && !(c->backend->flags & HAW_BACKEND_OFFLOAD))
 			continue;
-		why = haw_candidate_check(haw_candidate_for(c, suite), suite);
+		why = haw_candidate_outside(c);
+		if (!why)
+			why = haw_candidate_check(haw_candidate_for(c, suite), suite);
 		if (!why)
 			break;
 		say(skipped, "%s%s: %s", skipped->len ? "; " : "", c->backend->name, why);
@@ -227,7 +230,7 @@ static struct haw_candidate *best_measured(const haw_selector *s, const haw_suit
 		able = haw_candidate_for(c, suite);
 		f = haw_figure_find(set, able->backend);
 		ratio = f ? haw_figure_advantage(f, base, s->prefer == HAW_PREFER_CPU) : 0;
-		if (ratio >= *advantage && !haw_candidate_check(able, suite)) {
+		if (ratio >= *advantage && !haw_candidate_outside(c) && !haw_candidate_check(able, suite)) {
 			best = c;
 			*advantage = ratio;
 		}
@@ -294,6 +297,22 @@ const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *s
 		    vain->candidate->backend->name, vain->algorithm);
 	chosen = override ? keep_word(override, suite, &sentence) : follow_order(s, suite, &sentence);
 	return chosen ? chosen->backend : NULL;
+}
+
+bool haw_selector_could(const haw_selector *s, const haw_suite *suite)
+{
+	const struct haw_override *vain, *override = haw_override_find(s, suite, &vain);
+	struct haw_candidate *c;
+
+	if (override)
+		return !haw_candidate_excuse(haw_candidate_for(override->candidate, suite), suite);
+	/* It is asked first: it answers without a look at devices, and nearly always yes. */
+	if (!haw_backend_openssl.refuses(&haw_backend_openssl, suite))
+		return true;
+	for (size_t i = 0; (c = haw_selector_candidate_at(s, i)); i++)
+		if (!haw_candidate_outside(c) && !haw_candidate_excuse(haw_candidate_for(c, suite), suite))
+			return true;
+	return false;
 }
 
 int haw_selector_confirm(const haw_selector *s, const haw_suite *suite, haw_error *err)

@@ -40,7 +40,8 @@ static haw_sealer *new_spare(const haw_suite *suite, const haw_keys *keys, bool 
 
 	for (size_t i = 0; (c = haw_selector_candidate_at(NULL, i)); i++) {
 		c = haw_candidate_for(c, suite);
-		if (!(c->backend->flags & HAW_BACKEND_OFFLOAD) && !haw_candidate_check(c, suite))
+		if (!(c->backend->flags & HAW_BACKEND_OFFLOAD) && !haw_candidate_outside(c) &&
+		    !haw_candidate_check(c, suite))
 			return new_engine(c->backend, suite, keys, opens, NULL);
 	}
 	return NULL;

@@ -79,14 +79,18 @@ static void print_suite(const haw_selector *selector, const haw_suite *suite)
 			printf("      refused: %s: %s\n", choice.name, choice.unusable);
 }
 
-static void print_list(const struct list *list)
+static void print_list(const haw_selector *selector, const struct list *list)
 {
 	const char *name;
 	bool offered;
 
 	printf("\n%s, in the order offered:\n", list->title);
 	for (size_t i = 0; (name = haw_algorithm_at(list->kind, i, &offered)); i++)
-		printf("  %s%s\n", name, offered ? "" : "  (on request only)");
+		printf("  %s%s\n", name,
+		       !haw_algorithm_available(list->kind, name, selector)
+			       ? "  (never: OpenSSL, as configured here, has not got it)"
+		       : offered ? ""
+				 : "  (on request only)");
 }
 
 static void print_tables(const haw_selector *selector)
@@ -105,7 +109,7 @@ static void print_tables(const haw_selector *selector)
 	for (size_t i = 0; (suite = haw_suite_at(i)); i++)
 		print_suite(selector, suite);
 	for (size_t i = 0; i < list_count; i++)
-		print_list(&lists[i]);
+		print_list(selector, &lists[i]);
 }
 
 /* ---- For programs ---- */
@@ -168,15 +172,17 @@ static void json_suite(const haw_selector *selector, const haw_suite *suite)
 	printf("]}");
 }
 
-static void json_list(const struct list *list)
+static void json_list(const haw_selector *selector, const struct list *list)
 {
-	const char *name;
+	const char *name, *separator = "";
 
 	printf(",\"%s\":[", list->key);
 	for (size_t i = 0; (name = haw_algorithm_at(list->kind, i, NULL)); i++) {
-		if (i)
-			putchar(',');
+		if (!haw_algorithm_available(list->kind, name, selector))
+			continue;
+		printf("%s", separator);
 		json_string(name);
+		separator = ",";
 	}
 	putchar(']');
 }
@@ -207,7 +213,7 @@ static void print_json(const haw_selector *selector)
 	}
 	putchar(']');
 	for (size_t i = 0; i < list_count; i++)
-		json_list(&lists[i]);
+		json_list(selector, &lists[i]);
 	printf("}\n");
 }
 

@@ -47,27 +47,32 @@ HAW_API const char *haw_algorithm_at(enum haw_algorithm_kind kind, size_t index,
  * are HAW_ENOTFOUND. Writes the list to OUT. Any thread. */
 HAW_API HAW_MUST_USE int haw_algorithm_list(enum haw_algorithm_kind kind, const char *text, char *out,
 					    size_t size, haw_error *err);
+/* Whether this process can do the algorithm NAME of KIND, as OpenSSL is configured (for approved algorithms
+ * alone, for instance) and with the backends of SELECTOR (NULL: those built in). What it cannot do is never
+ * offered to a peer, whatever a list says. Runs no self-test; does not block. Any thread. */
+HAW_API bool haw_algorithm_available(enum haw_algorithm_kind kind, const char *name,
+				     const haw_selector *selector);
 
 /* ---- Making one ---- */
 
 typedef struct haw_transport_options {
-	size_t size;			/* sizeof(haw_transport_options); 0 or NULL fields: the default */
-	const char *kex;		/* lists as haw_algorithm_list takes them */
+	size_t size;     /* sizeof(haw_transport_options); 0 or NULL fields: the default */
+	const char *kex; /* lists as haw_algorithm_list takes them */
 	const char *host_keys;
 	const char *ciphers;
 	const char *macs;
-	const haw_selector *selector;	/* borrowed for the transport's life; NULL: no overrides */
-	uint32_t handshake_timeout_ms;	/* from the stream's start to the end of authentication,
-					 * time spent in questions excepted; default 120,000 */
-	uint32_t keepalive_ms;		/* keepalive@openssh.com after so long without data; 0: never */
-	uint32_t keepalive_max;		/* unanswered ones that end the connection; default 3 */
-	uint64_t rekey_bytes;		/* start a rekey after so many bytes; 0: the suite's limit */
-	uint32_t rekey_seconds;		/* and after so many seconds; 0: never */
-	size_t memory;			/* bytes that all channels' windows together may reach;
-					 * default 32 MiB */
+	const haw_selector *selector;  /* borrowed for the transport's life; NULL: no overrides */
+	uint32_t handshake_timeout_ms; /* from the stream's start to the end of authentication,
+					* time spent in questions excepted; default 120,000 */
+	uint32_t keepalive_ms;         /* keepalive@openssh.com after so long without data; 0: never */
+	uint32_t keepalive_max;        /* unanswered ones that end the connection; default 3 */
+	uint64_t rekey_bytes;          /* start a rekey after so many bytes; 0: the suite's limit */
+	uint32_t rekey_seconds;        /* and after so many seconds; 0: never */
+	size_t memory;                 /* bytes that all channels' windows together may reach;
+					* default 32 MiB */
 	/* Called with every question (loop.h). NULL: host keys are refused, texts not available. */
 	haw_ask_fn ask;
-	void *user;			/* to ask, banner, debug, log and closed */
+	void *user; /* to ask, banner, debug, log and closed */
 	/* Text the server shows before authentication (RFC 4252 §5.4), escaped but for newlines. */
 	void (*banner)(void *user, const char *text);
 	/* What happens, for -v: LEVEL 1 (notes) to 3 (every message); one line, escaped. */
@@ -154,15 +159,15 @@ HAW_API haw_op *haw_transport_global_request_start(haw_transport *transport, con
 /* ---- What is in force. Strings live as long as the transport; NULL before they are known. ---- */
 
 typedef struct haw_transport_info {
-	size_t size;			/* sizeof(haw_transport_info), set by the caller */
-	const char *peer_version;	/* "SSH-2.0-OpenSSH_9.2p1", escaped */
+	size_t size;              /* sizeof(haw_transport_info), set by the caller */
+	const char *peer_version; /* "SSH-2.0-OpenSSH_9.2p1", escaped */
 	const char *kex;
-	const char *host_key;		/* algorithm of the signature */
-	const char *suite_out, *suite_in;	/* haw_suite names */
+	const char *host_key;             /* algorithm of the signature */
+	const char *suite_out, *suite_in; /* haw_suite names */
 	const char *backend_out, *backend_in;
 	const char *compression;
 	bool strict_kex;
-	uint64_t bytes_sent, bytes_received;	/* on the stream */
+	uint64_t bytes_sent, bytes_received; /* on the stream */
 	uint64_t packets_sent, packets_received;
 	uint32_t key_exchanges;
 } haw_transport_info;

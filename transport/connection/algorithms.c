@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <hawser/backend.h>
 #include <hawser/transport.h>
 
 #include "transport/connection/algorithms.h"
@@ -155,26 +154,12 @@ static bool matches_any(haw_span patterns, const char *name)
 	return false;
 }
 
-/* Whether a backend of this library serves some suite with that name: OpenSSL may be configured without.
- * No self-test is run. */
+/* The lists of packet protection are also what is measured, so what is certain to be left out is not there.
+ */
 static bool is_served(enum haw_algorithm_kind kind, const char *name)
 {
-	const haw_backend *backend;
-	const haw_suite *suite;
-
-	if (kind != HAW_ALGORITHM_CIPHER && kind != HAW_ALGORITHM_MAC)
-		return true;
-	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
-		/* The cipher implies the MAC of that name. */
-		const char *has = kind == HAW_ALGORITHM_CIPHER || !suite->mac ? suite->cipher : suite->mac;
-
-		if (strcmp(has, name) != 0)
-			continue;
-		for (size_t b = 0; (backend = haw_backend_at(b)); b++)
-			if (!backend->unusable(backend) && !backend->refuses(backend, suite))
-				return true;
-	}
-	return false;
+	return (kind != HAW_ALGORITHM_CIPHER && kind != HAW_ALGORITHM_MAC) ||
+	       haw_algorithm_available(kind, name, NULL);
 }
 
 static void add_defaults(struct list *list, enum haw_algorithm_kind kind, haw_span except)
@@ -226,7 +211,8 @@ int haw_algorithm_list(enum haw_algorithm_kind kind, const char *text, char *out
 	if (list.full || list.len == 0)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 				     list.full ? "the list of %s names is too long"
-					       : "the list of %s names is empty",
+					       : "the list of %s names is empty, or OpenSSL, as "
+						 "configured here, has none of them",
 				     kinds[kind].noun);
 	return 0;
 }

@@ -44,21 +44,48 @@ static bool can_prove(const struct haw_connection *c, haw_span algorithm)
 	return false;
 }
 
-static void keep_provable(struct haw_connection *c, char *list)
+static bool can_do(const struct haw_connection *c, int at, haw_span algorithm)
 {
-	haw_span rest = {(const uint8_t *)list, strlen(list)};
-	haw_span name;
+	char name[HAW_NAME_MAX + 1];
+
+	if (algorithm.len > HAW_NAME_MAX)
+		return false;
+	memcpy(name, algorithm.ptr, algorithm.len);
+	name[algorithm.len] = '\0';
+	return haw_algorithm_available(kind_of[at], name, c->options.selector);
+}
+
+static bool keeps(const struct haw_connection *c, int at, haw_span algorithm)
+{
+	return can_do(c, at, algorithm) &&
+	       (at != HAW_LIST_HOST_KEY || !c->options.server || can_prove(c, algorithm));
+}
+
+/* What would fail later is not offered. A server without keys is judged when a client comes; ciphers that
+ * imply their MAC need none. */
+static int keep_possible(struct haw_connection *c, int at, char *list, haw_error *err)
+{
+	haw_span rest, name;
+	char wanted[HAW_LIST_MAX];
 	size_t len = 0;
 
+	strcpy(wanted, list);
+	rest = (haw_span){(const uint8_t *)wanted, strlen(wanted)};
 	while (haw_list_next(&rest, &name)) {
-		if (!can_prove(c, name))
+		if (!keeps(c, at, name))
 			continue;
 		if (len > 0)
 			list[len++] = ',';
-		memmove(list + len, name.ptr, name.len);
+		memcpy(list + len, name.ptr, name.len);
 		len += name.len;
 	}
 	list[len] = '\0';
+	if (len > 0 || kind_of[at] == HAW_ALGORITHM_MAC || c->options.server)
+		return 0;
+	return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			     "OpenSSL, as configured here, has no %s of those asked for (%.200s); `hawser "
+			     "ciphers` lists what there is",
+			     haw_algorithm_noun(kind_of[at]), wanted);
 }
 
 int haw_negotiate_defaults(struct haw_connection *c, haw_error *err)
@@ -78,8 +105,9 @@ int haw_negotiate_defaults(struct haw_connection *c, haw_error *err)
 
 		if (result < 0)
 			return result;
-		if (i == HAW_LIST_HOST_KEY && c->options.server)
-			keep_provable(c, list);
+		result = keep_possible(c, i, list, err);
+		if (result < 0)
+			return result;
 		c->lists[i] = strdup(list);
 		if (!c->lists[i])
 			return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");

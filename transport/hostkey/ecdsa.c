@@ -114,6 +114,7 @@ static bool ecdsa_from_wire(const struct haw_hostkey_type *type, const EVP_PKEY 
 
 const struct haw_hostkey_family haw_hostkey_ecdsa = {
 	.evp_name = "EC",
+	.signature_name = "ECDSA",
 	.parse = ecdsa_parse,
 	.encode = ecdsa_encode,
 	.to_wire = ecdsa_to_wire,

@@ -43,6 +43,7 @@ static bool ed25519_from_wire(const struct haw_hostkey_type *type, const EVP_PKE
 
 const struct haw_hostkey_family haw_hostkey_ed25519 = {
 	.evp_name = "ED25519",
+	.signature_name = "ED25519",
 	.parse = ed25519_parse,
 	.encode = ed25519_encode,
 	.from_wire = ed25519_from_wire,

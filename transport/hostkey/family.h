@@ -22,7 +22,8 @@ struct haw_hostkey_type {
 };
 
 struct haw_hostkey_family {
-	const char *evp_name; /* what EVP_PKEY_is_a answers to */
+	const char *evp_name;       /* what EVP_PKEY_is_a answers to */
+	const char *signature_name; /* OpenSSL's name of what signs */
 	/* Read what follows the type's name; the caller sees that nothing is left. */
 	EVP_PKEY *(*parse)(const struct haw_hostkey_type *type, haw_message *in, haw_error *err);
 	/* Write what follows the type's name; false if KEY does not give it. */

@@ -92,6 +92,23 @@ const struct haw_signature_algorithm *haw_signature_algorithm_find(const char *n
 	return NULL;
 }
 
+bool haw_signature_algorithm_available(const struct haw_signature_algorithm *algorithm)
+{
+	const haw_span name = {(const uint8_t *)algorithm->key_type, strlen(algorithm->key_type)};
+	const struct haw_hostkey_type *type = haw_hostkey_named_type(name);
+	EVP_KEYMGMT *keys = EVP_KEYMGMT_fetch(NULL, type->family->evp_name, NULL);
+	EVP_SIGNATURE *signature = EVP_SIGNATURE_fetch(NULL, type->family->signature_name, NULL);
+	EVP_MD *digest = algorithm->digest ? EVP_MD_fetch(NULL, algorithm->digest, NULL) : NULL;
+	bool available = keys && signature && (digest || !algorithm->digest);
+
+	EVP_KEYMGMT_free(keys);
+	EVP_SIGNATURE_free(signature);
+	EVP_MD_free(digest);
+	/* What OpenSSL has not got is no error. */
+	ERR_clear_error();
+	return available;
+}
+
 static bool is_of_type(const EVP_PKEY *key, const struct haw_hostkey_type *type)
 {
 	char group[32] = "";

@@ -32,6 +32,9 @@ struct haw_signature_algorithm {
 const struct haw_signature_algorithm *haw_signature_algorithm_find(const char *name);
 const struct haw_signature_algorithm *haw_signature_algorithm_at(size_t index);
 
+/* Whether the OpenSSL at hand, as configured, has what ALGORITHM needs. Any thread. */
+bool haw_signature_algorithm_available(const struct haw_signature_algorithm *algorithm);
+
 /* Read a public key BLOB, strictly: canonical integers, point on the curve, no trailing bytes, RSA
  * within bounds. The caller frees the result with EVP_PKEY_free. NULL: HAW_EFORMAT (malformed),
  * HAW_EUNSUPPORTED (type or size), HAW_ECRYPTO. */

@@ -100,6 +100,7 @@ static bool rsa_from_wire(const struct haw_hostkey_type *type, const EVP_PKEY *k
 
 const struct haw_hostkey_family haw_hostkey_rsa = {
 	.evp_name = "RSA",
+	.signature_name = "RSA",
 	.parse = rsa_parse,
 	.encode = rsa_encode,
 	.from_wire = rsa_from_wire,

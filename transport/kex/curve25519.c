@@ -24,6 +24,8 @@ static EVP_PKEY *x25519_take_public(const struct haw_ecdh_share *share, OSSL_LIB
 
 const struct haw_ecdh_share haw_ecdh_x25519 = {
 	.group = "X25519",
+	.key_type = "X25519",
+	.exchange = "X25519",
 	.value_size = 32,
 	.secret_size = 32,
 	/* RFC 8731 §3, RFC 7748 §6.1 */

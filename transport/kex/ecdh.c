@@ -167,8 +167,21 @@ static void ecdh_clear(struct haw_kex *kex)
 	haw_message_free(&ecdh->theirs);
 }
 
+static bool ecdh_available(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx)
+{
+	const struct haw_ecdh_share *share = method->parameters;
+	EVP_KEYMGMT *keys = EVP_KEYMGMT_fetch(ctx, share->key_type, NULL);
+	EVP_KEYEXCH *exchange = EVP_KEYEXCH_fetch(ctx, share->exchange, NULL);
+	bool available = keys && exchange;
+
+	EVP_KEYMGMT_free(keys);
+	EVP_KEYEXCH_free(exchange);
+	return available;
+}
+
 const struct haw_kex_ops haw_ecdh_ops = {
 	.state_size = sizeof(struct haw_ecdh),
+	.available = ecdh_available,
 	.prepare = ecdh_prepare,
 	.start = ecdh_start,
 	.receive = ecdh_receive,

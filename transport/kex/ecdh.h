@@ -13,7 +13,7 @@
 #define HAW_ECDH_VALUE_MAX 2048u
 
 struct haw_ecdh {
-	EVP_PKEY *key;	  /* ephemeral; freed as soon as the secret stands */
+	EVP_PKEY *key;    /* ephemeral; freed as soon as the secret stands */
 	haw_message ours; /* public values, as the messages carry them */
 	haw_message theirs;
 };
@@ -21,6 +21,8 @@ struct haw_ecdh {
 /* How the values of one kind are made and joined. */
 struct haw_ecdh_share {
 	const char *group;    /* OpenSSL's name of the curve */
+	const char *key_type; /* and of its keys */
+	const char *exchange; /* and of the agreement */
 	size_t value_size;    /* exact size of a public value */
 	size_t secret_size;   /* exact size of what EVP_PKEY_derive gives */
 	bool zero_is_refused; /* a secret of zeroes shows a public value of low order */

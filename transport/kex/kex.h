@@ -15,6 +15,8 @@
 
 struct haw_kex_ops {
 	size_t state_size;
+	/* Whether OpenSSL has the family's algorithms; the digest is asked for elsewhere. */
+	bool (*available)(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx);
 	/* Make what does not depend on the peer; may be NULL. Called at most once. */
 	int (*prepare)(struct haw_kex *kex, haw_error *err);
 	/* Client only: the first message. */

@@ -4,6 +4,7 @@
  */
 #include "transport/kex/method.h"
 
+#include <openssl/err.h>
 #include <string.h>
 
 #include "transport/kex/ecdh.h"
@@ -54,4 +55,15 @@ const struct haw_kex_method *haw_kex_method_find(const char *name)
 		if (strcmp(methods[i].name, name) == 0)
 			return &methods[i];
 	return NULL;
+}
+
+bool haw_kex_method_available(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx)
+{
+	EVP_MD *digest = EVP_MD_fetch(ctx, method->digest, NULL);
+	bool available = digest && method->ops->available(method, ctx);
+
+	EVP_MD_free(digest);
+	/* What OpenSSL has not got is no error. */
+	ERR_clear_error();
+	return available;
 }

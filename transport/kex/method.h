@@ -43,8 +43,8 @@ enum haw_kex_flags {
 
 struct haw_kex_method {
 	const char *name;
-	const char *digest;	/* OpenSSL's name of HASH */
-	unsigned int flags;	/* enum haw_kex_flags */
+	const char *digest; /* OpenSSL's name of HASH */
+	unsigned int flags; /* enum haw_kex_flags */
 	const struct haw_kex_ops *ops;
 	const void *parameters; /* the family's own: a curve, a group */
 };
@@ -52,8 +52,8 @@ struct haw_kex_method {
 /* What both sides have said before the method begins; RFC 4253 §8 hashes it. */
 struct haw_kex_transcript {
 	haw_span client_version, server_version; /* V_C, V_S: the lines without CR LF */
-	haw_span client_init, server_init;	 /* I_C, I_S: the payloads of KEXINIT */
-	haw_span host_key;			 /* K_S on a server; a client learns it from the reply */
+	haw_span client_init, server_init;       /* I_C, I_S: the payloads of KEXINIT */
+	haw_span host_key;                       /* K_S on a server; a client learns it from the reply */
 };
 
 /* Host key and signature view the payload that was received, the hash lives in the exchange. */
@@ -63,6 +63,8 @@ struct haw_kex_reply {
 
 /* The method called NAME, or NULL. */
 const struct haw_kex_method *haw_kex_method_find(const char *name);
+/* Whether the OpenSSL at hand, as configured, has what METHOD needs. CTX may be NULL. Any thread. */
+bool haw_kex_method_available(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx);
 /* The name of the method at INDEX, best first, or NULL behind the last. */
 const char *haw_kex_method_at(size_t index);
 

@@ -23,6 +23,8 @@ static EVP_PKEY *nistp_take_public(const struct haw_ecdh_share *share, OSSL_LIB_
 
 const struct haw_ecdh_share haw_ecdh_nistp256 = {
 	.group = "prime256v1",
+	.key_type = "EC",
+	.exchange = "ECDH",
 	.value_size = 1 + 2 * 32,
 	.secret_size = 32,
 	.generate = nistp_generate,
@@ -32,6 +34,8 @@ const struct haw_ecdh_share haw_ecdh_nistp256 = {
 
 const struct haw_ecdh_share haw_ecdh_nistp384 = {
 	.group = "secp384r1",
+	.key_type = "EC",
+	.exchange = "ECDH",
 	.value_size = 1 + 2 * 48,
 	.secret_size = 48,
 	.generate = nistp_generate,
@@ -41,6 +45,8 @@ const struct haw_ecdh_share haw_ecdh_nistp384 = {
 
 const struct haw_ecdh_share haw_ecdh_nistp521 = {
 	.group = "secp521r1",
+	.key_type = "EC",
+	.exchange = "ECDH",
 	.value_size = 1 + 2 * 66,
 	.secret_size = 66,
 	.generate = nistp_generate,
