@@ -17,6 +17,9 @@
 
 #include "crypto-backends/spans.h"
 
+/* One packet may be altered, and then fails here and there; so many in a row are the engine's doing. */
+enum { FAILURES_MAX = 16 };
+
 struct entry {
 	haw_job job;     /* the engine's */
 	haw_job *outer;  /* the caller's; NULL: free */
@@ -36,8 +39,9 @@ struct guard {
 	uint32_t min_length, max_length;
 	uint64_t patience, since; /* since when the engine has finished nothing */
 	unsigned under_way;
-	int epoll, timer; /* where the engine has a descriptor, else -1 */
-	bool ticking;     /* the timer runs */
+	unsigned failures; /* packets in a row that the engine has not done */
+	int epoll, timer;  /* where the engine has a descriptor, else -1 */
+	bool ticking;      /* the timer runs */
 	struct haw_guard_count count;
 	haw_job *first, *last; /* done, linked by job->backend */
 	struct entry entries[HAW_BATCH_MAX];
@@ -152,6 +156,7 @@ static void leave(struct guard *g, struct entry *e, int status)
 {
 	haw_job *job = e->outer;
 
+	g->failures = status != 0 ? g->failures + 1 : 0;
 	if (status != 0) {
 		/* An engine that breaks may call good packets altered; it costs nothing to ask again. */
 		by_spare(g, job);
@@ -308,6 +313,8 @@ static void collect(struct guard *g)
 		g->since = now_ns();
 	else
 		check_patience(g);
+	if (g->engine && g->failures >= FAILURES_MAX)
+		give_up(g, "it fails at every packet");
 }
 
 /* An idle connection keeps no memory and runs no timer. */
