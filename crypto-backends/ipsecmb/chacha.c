@@ -21,6 +21,8 @@ enum {
 	BLOCK = 64,
 	TAG = 16,
 	KEY = HAW_CHACHA_KEY,
+	TURN = 1024,   /* bytes that the library encrypts side by side */
+	TAILS_MIN = 4, /* last blocks that are worth making apart */
 	GROUP = HAW_SECRETS_GROUP,
 	GROUPS = HAW_BATCH_MAX / GROUP + 1
 };
@@ -83,14 +85,14 @@ static bool run_job(struct chacha *c, IMB_MGR *mgr, const haw_job *packet, const
 
 /* ---- By OpenSSL ---- */
 
-static bool crypt_pieces(struct chacha *c, const haw_job *job, struct haw_walk *walk)
+/* Encrypt or decrypt the next LEFT bytes, the packet's first. */
+static bool crypt_pieces(struct chacha *c, const haw_job *job, struct haw_walk *walk, size_t left)
 {
 	uint8_t iv[16] = {1}; /* the counter, and the nonce */
-	size_t left = job->length;
 	int n;
 
 	haw_store_be32(iv + 12, job->seq);
-	if (!EVP_CipherInit_ex2(c->pieces, NULL, NULL, iv, -1, NULL))
+	if (left > 0 && !EVP_CipherInit_ex2(c->pieces, NULL, NULL, iv, -1, NULL))
 		return false;
 	while (left > 0) {
 		const uint8_t *in;
@@ -144,12 +146,43 @@ static uint8_t *whole_output(const haw_job *job)
 	return job->out[0].len >= (size_t)job->length + HAW_LENGTH_SIZE ? job->out[0].ptr : NULL;
 }
 
-static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job,
-		     const struct haw_packet_secrets *secrets)
+/* Bytes of JOB before its last block, if that is made apart. */
+static size_t size_before(const haw_job *job, const struct haw_tail *tail)
 {
+	return tail ? (size_t)(tail->counter - 1) * BLOCK : job->length;
+}
+
+/* Encrypt or decrypt the last block with what was made for it. */
+static void crypt_tail(const haw_job *job, struct haw_walk *walk, const struct haw_tail *tail)
+{
+	size_t len = job->length - size_before(job, tail);
+	uint8_t bytes[BLOCK];
+
+	if (!tail)
+		return;
+	haw_walk_get(walk, bytes, len);
+	for (size_t i = 0; i < len; i++)
+		bytes[i] ^= tail->stream[i];
+	haw_walk_put(walk, bytes, len);
+	OPENSSL_cleanse(bytes, len);
+}
+
+static bool hash(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const uint8_t *packet,
+		 const uint8_t *key, uint8_t tag[TAG])
+{
+	if (!packet)
+		return hash_pieces(c, job, key, tag);
+	return run_job(c, mgr, job, packet + HAW_LENGTH_SIZE, NULL, job->length, HAW_LENGTH_SIZE, key, tag);
+}
+
+/* TAIL is NULL, or the stream of the last block. */
+static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const struct haw_tail *tail)
+{
+	const struct haw_packet_secrets *secrets = secrets_of(c, job->seq);
 	struct haw_walk walk = haw_walk_start(job), run;
-	uint8_t length[HAW_LENGTH_SIZE], tag[TAG], *whole = whole_output(job), *out;
-	const uint8_t *in;
+	uint8_t length[HAW_LENGTH_SIZE], tag[TAG], *packet = whole_output(job), *out = NULL;
+	size_t left = size_before(job, tail);
+	const uint8_t *in = NULL;
 	bool ok;
 
 	haw_walk_get(&walk, length, sizeof(length));
@@ -157,31 +190,32 @@ static bool seal_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job,
 		length[i] ^= secrets->length_stream[i];
 	haw_walk_put(&walk, length, sizeof(length));
 	run = walk;
-	if (whole && haw_ipsecmb_run(&run, job->length, BLOCK, &in, &out) == job->length && in == out) {
+	if (packet && left > 0 && haw_ipsecmb_run(&run, left, BLOCK, &in, &out) == left && in == out) {
 		walk = run;
-		ok = run_job(c, mgr, job, out, out, job->length, HAW_LENGTH_SIZE, secrets->mac_key, tag);
+		ok = run_job(c, mgr, job, out, out, left, HAW_LENGTH_SIZE, secrets->mac_key,
+			     tail ? NULL : tag);
 	} else {
-		ok = crypt_pieces(c, job, &walk) &&
-		     (whole ? run_job(c, mgr, job, whole + HAW_LENGTH_SIZE, NULL, job->length,
-				      HAW_LENGTH_SIZE, secrets->mac_key, tag)
-			    : hash_pieces(c, job, secrets->mac_key, tag));
+		ok = crypt_pieces(c, job, &walk, left);
+		in = NULL;
 	}
+	crypt_tail(job, &walk, tail);
+	/* The library's job has hashed what it has encrypted to the end. */
+	if (tail || in != out || !in)
+		ok = ok && hash(c, mgr, job, packet, secrets->mac_key, tag);
 	haw_walk_put(&walk, tag, sizeof(tag));
 	return ok;
 }
 
 /* The tag is judged before a byte is decrypted. */
-static int open_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job,
-		    const struct haw_packet_secrets *secrets)
+static int open_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job, const struct haw_tail *tail)
 {
 	struct haw_walk walk = haw_walk_start(job);
-	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE;
+	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE, left = size_before(job, tail);
 	const uint8_t *in = job->in[0].len >= packet ? job->in[0].ptr : NULL;
 	uint8_t length[HAW_LENGTH_SIZE], computed[TAG], received[TAG], *out = whole_output(job);
+	bool ok;
 
-	if (!(in ? run_job(c, mgr, job, in + HAW_LENGTH_SIZE, NULL, job->length, HAW_LENGTH_SIZE,
-			   secrets->mac_key, computed)
-		 : hash_pieces(c, job, secrets->mac_key, computed)))
+	if (!hash(c, mgr, job, in, secrets_of(c, job->seq)->mac_key, computed))
 		return HAW_ECRYPTO;
 	haw_walk_skip(&walk, packet);
 	haw_walk_get(&walk, received, TAG);
@@ -192,12 +226,54 @@ static int open_one(struct chacha *c, IMB_MGR *mgr, const haw_job *job,
 	/* What the length field decrypts to is what open_length said, and the tag vouches for it. */
 	haw_store_be32(length, job->length);
 	haw_walk_put(&walk, length, sizeof(length));
-	if (in && out)
-		return run_job(c, mgr, job, in + HAW_LENGTH_SIZE, out + HAW_LENGTH_SIZE, job->length, 0, NULL,
-			       NULL)
-			       ? 0
-			       : HAW_ECRYPTO;
-	return crypt_pieces(c, job, &walk) ? 0 : HAW_ECRYPTO;
+	if (in && out && left > 0) {
+		ok = run_job(c, mgr, job, in + HAW_LENGTH_SIZE, out + HAW_LENGTH_SIZE, left, 0, NULL, NULL);
+		walk.in_at += left;
+		walk.out_at += left;
+	} else {
+		ok = crypt_pieces(c, job, &walk, left);
+	}
+	crypt_tail(job, &walk, tail);
+	return ok ? 0 : HAW_ECRYPTO;
+}
+
+/* Make the streams of last blocks that would cost a whole turn of the library; TAILS_OF is NULL for the
+ * others, and for all if they are too few. */
+static void make_tails(const struct chacha *c, haw_job *const *jobs, size_t n, struct haw_tail *tails,
+		       struct haw_tail **tail_of)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t before = jobs[i]->length / TURN * TURN, rest = jobs[i]->length - before;
+
+		tail_of[i] = NULL;
+		if (rest == 0 || rest > BLOCK)
+			continue;
+		tails[count].seq = jobs[i]->seq;
+		tails[count].counter = 1 + before / BLOCK;
+		tail_of[i] = &tails[count++];
+	}
+	if (count >= TAILS_MIN)
+		haw_tails_make(c->key, tails, count);
+	else
+		memset(tail_of, 0, n * sizeof(tail_of[0]));
+}
+
+static void run_some(struct chacha *c, IMB_MGR *mgr, haw_job *const *jobs, size_t n)
+{
+	struct haw_tail tails[HAW_TAILS_MAX], *tail_of[HAW_TAILS_MAX];
+
+	make_tails(c, jobs, n, tails, tail_of);
+	for (size_t i = 0; i < n; i++) {
+		if (c->sync.opens)
+			jobs[i]->status = open_one(c, mgr, jobs[i], tail_of[i]);
+		else
+			jobs[i]->status = seal_one(c, mgr, jobs[i], tail_of[i]) ? 0 : HAW_ECRYPTO;
+		if (jobs[i]->status == HAW_ECRYPTO)
+			ERR_clear_error();
+	}
+	OPENSSL_cleanse(tails, sizeof(tails));
 }
 
 static void run_batch(struct haw_sync *s, haw_job *const *jobs, size_t n)
@@ -205,16 +281,13 @@ static void run_batch(struct haw_sync *s, haw_job *const *jobs, size_t n)
 	struct chacha *c = (struct chacha *)s;
 	struct haw_ipsecmb_workspace *w = haw_ipsecmb_borrow(c->library);
 
-	for (size_t i = 0; i < n; i++) {
-		if (!w)
-			jobs[i]->status = HAW_ECRYPTO;
-		else if (s->opens)
-			jobs[i]->status = open_one(c, w->mgr, jobs[i], secrets_of(c, jobs[i]->seq));
-		else
-			jobs[i]->status =
-				seal_one(c, w->mgr, jobs[i], secrets_of(c, jobs[i]->seq)) ? 0 : HAW_ECRYPTO;
-		if (jobs[i]->status == HAW_ECRYPTO)
-			ERR_clear_error();
+	for (size_t i = 0; i < n; i += HAW_TAILS_MAX) {
+		size_t count = n - i < HAW_TAILS_MAX ? n - i : HAW_TAILS_MAX;
+
+		if (w)
+			run_some(c, w->mgr, jobs + i, count);
+		for (size_t k = i; !w && k < i + count; k++)
+			jobs[k]->status = HAW_ECRYPTO;
 	}
 	if (w)
 		haw_ipsecmb_return(c->library, w);

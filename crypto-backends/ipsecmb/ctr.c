@@ -136,16 +136,22 @@ static bool crypt_group(struct ctr *c, struct haw_ipsecmb_workspace *w, const st
 
 /* ---- The MAC ---- */
 
-/* If JOB's output begins right behind that of BEFORE, which is sealed in the same submit: the last bytes of
- * that one's tag, which stands elsewhere so far. */
-static uint8_t *room_before(const haw_job *before, const haw_job *job)
+/* If JOB begins right behind BEFORE, a packet of the same submit: the last bytes of that one's tag. When
+ * sealing, the tag stands elsewhere so far; when packets are opened upon themselves, it is put back. */
+static uint8_t *room_before(const struct ctr *c, const haw_job *before, const haw_job *job)
 {
-	const haw_mut_span *last = &before->out[before->out_count - 1];
+	uint8_t *at = job->out[0].ptr;
+	const haw_mut_span *out = &before->out[before->out_count - 1];
+	const haw_span *in = &before->in[before->in_count - 1];
 
-	if (last->len < NUMBER || job->out[0].len < packet_size(job) ||
-	    last->ptr + last->len != job->out[0].ptr)
+	if (job->out[0].len < packet_size(job))
 		return NULL;
-	return job->out[0].ptr - NUMBER;
+	if (!c->sync.opens)
+		return out->len >= NUMBER && out->ptr + out->len == at ? at - NUMBER : NULL;
+	if (job->in[0].ptr != at || job->in[0].len < packet_size(job) ||
+	    before->in[0].ptr != before->out[0].ptr)
+		return NULL;
+	return in->len >= NUMBER && in->ptr + in->len == at ? at - NUMBER : NULL;
 }
 
 /* Copy sequence number and packet to TO. RFC 4253 §6.4: the MAC is over both. */
@@ -169,37 +175,46 @@ static void copy_message(const struct ctr *c, const haw_job *job, uint8_t *to)
 	}
 }
 
+/* Let job HASH of the library compute the tag of the I-th packet of G over MESSAGE. */
+static void set_hash(const struct ctr *c, const struct group *g, size_t i, const uint8_t *message,
+		     IMB_JOB *hash)
+{
+	hash->src = message;
+	hash->hash_start_src_offset_in_bytes = 0;
+	hash->msg_len_to_hash_in_bytes = NUMBER + packet_size(g->jobs[i]);
+	hash->auth_tag_output = g->tags[i];
+	hash->auth_tag_output_len_in_bytes = c->sync.base.suite->tag_size;
+	hash->u.HMAC._hashed_auth_key_xor_ipad = c->inner;
+	hash->u.HMAC._hashed_auth_key_xor_opad = c->outer;
+}
+
 /* Compute the tags of a group in one burst. AT is where the group begins in the submit. */
 static bool hash_by_lanes(struct ctr *c, struct haw_ipsecmb_workspace *w, struct group *g, size_t at)
 {
-	uint8_t *scratch = w->scratch;
-	bool seals_behind = !c->sync.opens && c->etm;
+	uint8_t *scratch = w->scratch, *rooms[HAW_BATCH_MAX], saved[HAW_BATCH_MAX][NUMBER];
+	bool done;
 
 	for (size_t i = 0; i < g->count; i++) {
 		const haw_job *job = g->jobs[i];
-		IMB_JOB *hash = &w->jobs[i];
-		size_t size = NUMBER + packet_size(job);
-		uint8_t *message =
-			seals_behind && at + i > 0 ? room_before(g->jobs[(ptrdiff_t)i - 1], job) : NULL;
+		uint8_t *room = c->etm && at + i > 0 ? room_before(c, g->jobs[(ptrdiff_t)i - 1], job) : NULL;
 
-		if (message) {
-			haw_store_be32(message, job->seq);
+		rooms[i] = room;
+		if (room) {
+			memcpy(saved[i], room, NUMBER);
+			haw_store_be32(room, job->seq);
 		} else {
-			message = scratch;
-			copy_message(c, job, message);
-			scratch += slot_size(size);
-			g->copies[i] = message + NUMBER;
+			copy_message(c, job, scratch);
+			g->copies[i] = scratch + NUMBER;
 		}
+		set_hash(c, g, i, room ? room : scratch, &w->jobs[i]);
+		scratch += room ? 0 : slot_size(NUMBER + packet_size(job));
 		g->used = (size_t)(scratch - w->scratch);
-		hash->src = message;
-		hash->hash_start_src_offset_in_bytes = 0;
-		hash->msg_len_to_hash_in_bytes = size;
-		hash->auth_tag_output = g->tags[i];
-		hash->auth_tag_output_len_in_bytes = c->sync.base.suite->tag_size;
-		hash->u.HMAC._hashed_auth_key_xor_ipad = c->inner;
-		hash->u.HMAC._hashed_auth_key_xor_opad = c->outer;
 	}
-	return IMB_SUBMIT_HASH_BURST(g->mgr, w->jobs, (uint32_t)g->count, c->hash) == g->count;
+	done = IMB_SUBMIT_HASH_BURST(g->mgr, w->jobs, (uint32_t)g->count, c->hash) == g->count;
+	for (size_t i = 0; i < g->count; i++)
+		if (rooms[i])
+			memcpy(rooms[i], saved[i], NUMBER);
+	return done;
 }
 
 /* Compute the tag of one packet by OpenSSL, from where it lies. */

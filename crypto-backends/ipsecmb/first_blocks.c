@@ -38,12 +38,13 @@ AVX512 static inline void permute(lanes x[WORDS])
 	}
 }
 
+static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+
 /* Words in memory are little-endian, as the processors that have AVX-512 are. The first half of the lanes has
  * the packet's key. */
 AVX512 void haw_packet_secrets_make(const uint8_t keys[2 * HAW_CHACHA_KEY], uint32_t seq,
 				    struct haw_packet_secrets secrets[GROUP])
 {
-	static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
 	uint32_t key[2][KEY_WORDS];
 	_Alignas(64) uint32_t words[KEY_WORDS][LANES];
 	lanes x[WORDS], from[KEY_WORDS];
@@ -75,4 +76,36 @@ AVX512 void haw_packet_secrets_make(const uint8_t keys[2 * HAW_CHACHA_KEY], uint
 	}
 	OPENSSL_cleanse(words, sizeof(words));
 	OPENSSL_cleanse(key, sizeof(key));
+}
+
+AVX512 void haw_tails_make(const uint8_t key[HAW_CHACHA_KEY], struct haw_tail *tails, unsigned count)
+{
+	_Alignas(64) uint32_t words[WORDS][LANES] = {{0}};
+	uint32_t key_words[KEY_WORDS];
+	lanes x[WORDS], from[WORDS];
+
+	memcpy(key_words, key, sizeof(key_words));
+	for (unsigned n = 0; n < count; n++) {
+		words[12][n] = tails[n].counter;
+		words[15][n] = __builtin_bswap32(tails[n].seq);
+	}
+	memcpy(from, words, sizeof(from));
+	for (int i = 0; i < 4; i++)
+		from[i] = (lanes){0} + constants[i];
+	for (int i = 0; i < KEY_WORDS; i++)
+		from[4 + i] = (lanes){0} + key_words[i];
+	memcpy(x, from, sizeof(x));
+	permute(x);
+	for (int i = 0; i < WORDS; i++)
+		x[i] += from[i];
+	memcpy(words, x, sizeof(words));
+	for (unsigned n = 0; n < count; n++) {
+		uint32_t stream[WORDS];
+
+		for (int i = 0; i < WORDS; i++)
+			stream[i] = words[i][n];
+		memcpy(tails[n].stream, stream, sizeof(stream));
+	}
+	OPENSSL_cleanse(words, sizeof(words));
+	OPENSSL_cleanse(key_words, sizeof(key_words));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What packets of chacha20-poly1305@openssh.com have of their own, made for several at once.
+ * Single blocks of ChaCha20 for several packets of chacha20-poly1305@openssh.com at once.
  *
  * Each packet begins two streams of ChaCha20, of which it needs block 0 alone: the one-time key of Poly1305,
  * and what hides the length. Neither the library nor OpenSSL computes blocks of several nonces side by side,
@@ -24,5 +24,16 @@ struct haw_packet_secrets {
  * packet's and the length's. The processor must have AVX-512F. */
 void haw_packet_secrets_make(const uint8_t keys[2 * HAW_CHACHA_KEY], uint32_t seq,
 			     struct haw_packet_secrets secrets[HAW_SECRETS_GROUP]);
+
+enum { HAW_TAIL_BLOCK = 64, HAW_TAILS_MAX = 16 };
+
+/* One block of a packet's stream. */
+struct haw_tail {
+	uint32_t seq, counter;
+	uint8_t stream[HAW_TAIL_BLOCK]; /* out */
+};
+
+/* Make COUNT of them, at most HAW_TAILS_MAX. The processor must have AVX-512F. */
+void haw_tails_make(const uint8_t key[HAW_CHACHA_KEY], struct haw_tail *tails, unsigned count);
 
 #endif

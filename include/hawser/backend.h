@@ -122,7 +122,9 @@ typedef struct haw_mut_span {
  * Outputs may lie elsewhere, or exactly upon the inputs (byte i of the output stream upon
  * byte i of the input stream); any other overlap is wrong use. Spans belong to the caller
  * and stay valid and unchanged until the job is done. Nothing outside the outputs is
- * written. When opening fails, the outputs' content is unspecified and the caller wipes it.
+ * written; but where packets that lie one behind the other are opened upon themselves by one submit, the
+ * tags between them may change until all are done, and are then as they were. When opening fails, the
+ * outputs' content is unspecified and the caller wipes it.
  */
 typedef struct haw_job {
 	haw_span in[HAW_JOB_SPANS];
