@@ -122,9 +122,9 @@ typedef struct haw_mut_span {
  * Outputs may lie elsewhere, or exactly upon the inputs (byte i of the output stream upon
  * byte i of the input stream); any other overlap is wrong use. Spans belong to the caller
  * and stay valid and unchanged until the job is done. Nothing outside the outputs is
- * written; but where packets that lie one behind the other are opened upon themselves by one submit, the
- * tags between them may change until all are done, and are then as they were. When opening fails, the
- * outputs' content is unspecified and the caller wipes it.
+ * written; but where packets that lie one behind the other are opened upon themselves by
+ * one submit, the tags between them may change until all are done, and are then as they
+ * were. When opening fails, the outputs' content is unspecified and the caller wipes it.
  */
 typedef struct haw_job {
 	haw_span in[HAW_JOB_SPANS];
@@ -185,7 +185,7 @@ typedef struct haw_sealer_ops {
 	 * authenticated. Returns 0 or a negative code. */
 	int (*open_length)(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
 			   const uint8_t *head, uint32_t *length);
-	/* A descriptor that becomes readable when poll has something, or a step to take towards it; or -1. */
+	/* A descriptor that becomes readable when poll has something, or -1. */
 	int (*fd)(haw_sealer *s);
 	/* Abandon what is under way (nothing is written afterwards), wipe keys, free. */
 	void (*free)(haw_sealer *s);
