@@ -62,24 +62,26 @@ std::vector<const haw_suite *> named_suites(const std::vector<std::string> &name
 	std::vector<const haw_suite *> suites, offered_ones = negotiated_suites();
 
 	for (const std::string &name : names) {
-		const size_t before = suites.size();
+		bool found = false;
+		auto take = [&](const haw_suite *suite) {
+			add_suite(suites, suite, true);
+			found = true;
+		};
 		const haw_suite *suite;
 
 		for (size_t i = 0; (suite = haw_suite_at(i)); i++)
 			if (name == suite->name)
-				add_suite(suites, suite, true);
+				take(suite);
 		/* A cipher means the MACs that are offered with it, or all if it is not offered. */
-		for (const haw_suite *s : offered_ones)
-			if (suites.size() == before && name == s->cipher)
-				for (const haw_suite *each : offered_ones)
-					if (name == each->cipher)
-						add_suite(suites, each, true);
-		for (size_t i = 0; suites.size() == before && (suite = haw_suite_at(i)); i++)
-			if (name == suite->cipher)
-				for (size_t k = i; (suite = haw_suite_at(k)); k++)
-					if (name == suite->cipher)
-						add_suite(suites, suite, true);
-		if (suites.size() == before)
+		if (!found)
+			for (const haw_suite *s : offered_ones)
+				if (name == s->cipher)
+					take(s);
+		if (!found)
+			for (size_t i = 0; (suite = haw_suite_at(i)); i++)
+				if (name == suite->cipher)
+					take(suite);
+		if (!found)
 			throw WrongUse("there is no suite or cipher \"" + name +
 				       "\"; hawser ciphers lists those there are");
 	}

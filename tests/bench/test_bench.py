@@ -93,6 +93,26 @@ def only_what_was_asked_for():
           f'rows: {sealed}')
 
 
+def what_leaves_the_cpu_is_measured_under_way():
+    """A provider that pauses jobs: depths, latencies, CPU time, what fell back, and where it starts to win."""
+    provider = os.path.join(os.path.dirname(os.path.dirname(hawser)), 'tests', 'provider')
+    if not os.path.exists(os.path.join(provider, 'hawtest.so')):
+        raise Skip('the test provider is not built')
+    os.environ['HAWTEST'] = 'pause'
+    try:
+        done = bench('--quick', '--suite', 'aes128-gcm@openssh.com', '--backend',
+                     'aes128-gcm@openssh.com=provider:hawtest', '--provider-path', provider, '--json', path('late.json'))
+    finally:
+        del os.environ['HAWTEST']
+    check(done.returncode in (0, 1), f'status {done.returncode}: {done.stderr}')
+    for words in ('packets under way at the same time', 'p99.9', 'by the CPU', 'provider:hawtest against'):
+        check(words in done.stdout, f'"{words}" is not in the table:\n{done.stdout}')
+    with open(path('late.json')) as file:
+        names = {row['run_name'] for row in json.load(file)['benchmarks']}
+    check(any(name.startswith('offload_seal/aes128-gcm@openssh.com/provider:hawtest/32768') for name in names),
+          f'rows: {names}')
+
+
 # ---- Comparing ----
 
 def made_up(name, values, row='seal/aes128-gcm@openssh.com/openssl/32768'):
@@ -236,6 +256,7 @@ def main():
         report.run('the page in a browser', page_in_browser, False)
         report.run('the page in a browser, dark', page_in_browser, True)
         report.run('only what was asked for', only_what_was_asked_for)
+        report.run('what leaves the CPU is measured under way', what_leaves_the_cpu_is_measured_under_way)
     finally:
         shutil.rmtree(top)
     sys.exit(report.end())
