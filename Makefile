@@ -4,6 +4,7 @@
 #
 #   make demo      build, then replicate a real tree to and from a server on loopback
 #   make check     everything that a change must pass
+#   make check-slow  hawser bench in a browser, its archive, AArch64 by an emulator
 #   make build     the library and the command, in build/
 #   make install   build, then install below PREFIX (DESTDIR is honoured)
 #   make bench     build and run the comparisons of bench/
@@ -35,6 +36,10 @@ check:
 	@.ci/setup check
 	@.ci/check all
 
+check-slow:
+	@.ci/setup slow
+	@.ci/check slow
+
 lint:
 	@.ci/check lint
 
@@ -59,4 +64,4 @@ install: build
 clean:
 	@rm -rf $(BUILD) build-check build-bench build-bundle
 
-.PHONY: all build demo check lint sanitize bench bench-bundle install clean
+.PHONY: all build demo check check-slow lint sanitize bench bench-bundle install clean
