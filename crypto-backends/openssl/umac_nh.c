@@ -13,6 +13,16 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+/* Of sums modulo 2^64. The compiler's own reduction adds signed numbers. */
+static inline uint64_t sum_of(const uint64_t *lanes, size_t n)
+{
+	uint64_t sum = 0;
+
+	while (n-- > 0)
+		sum += *lanes++;
+	return sum;
+}
+
 /* Each takes as many whole vectors as there are, and returns the steps done. */
 __attribute__((target("avx512f"))) static size_t nh_avx512(const struct haw_nh_key *k, unsigned streams,
 							   const uint8_t *m, size_t steps, uint64_t *sums)
@@ -42,8 +52,12 @@ __attribute__((target("avx512f"))) static size_t nh_avx512(const struct haw_nh_k
 			sum[s] = _mm512_add_epi64(sum[s], _mm512_mul_epu32(x, y));
 		}
 	}
-	for (unsigned s = 0; s < streams; s++)
-		sums[s] += (uint64_t)_mm512_reduce_add_epi64(sum[s]);
+	for (unsigned s = 0; s < streams; s++) {
+		uint64_t lanes[8];
+
+		_mm512_storeu_si512(lanes, sum[s]);
+		sums[s] += sum_of(lanes, 8);
+	}
 	return i;
 }
 
@@ -82,7 +96,7 @@ __attribute__((target("avx2"))) static size_t nh_avx2(const struct haw_nh_key *k
 		uint64_t lanes[4];
 
 		_mm256_storeu_si256((__m256i *)lanes, sum[s]);
-		sums[s] += lanes[0] + lanes[1] + lanes[2] + lanes[3];
+		sums[s] += sum_of(lanes, 4);
 	}
 	return i;
 }
