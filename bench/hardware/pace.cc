@@ -26,11 +26,11 @@ void run_paced(Pace &pace, const std::function<void(benchmark::State &)> &run, b
 	const double start = clock_ns(CLOCK_MONOTONIC) / 1e9;
 
 	/* All threads of a row must come to the same end, or they wait for each other. */
-	if (deadline > 0 && start > deadline && state.threads() == 1)
+	if (pace.is_measured && deadline > 0 && start > deadline && state.threads() == 1)
 		return state.SkipWithError("the time was up");
 	run(state);
 	if (state.thread_index() == 0)
-		pace = {clock_ns(CLOCK_MONOTONIC) / 1e9 - start, double(state.iterations())};
+		pace = {clock_ns(CLOCK_MONOTONIC) / 1e9 - start, double(state.iterations()), deadline > 0};
 }
 
 void keep_pace(const benchmark::internal::Benchmark *row, std::shared_ptr<Pace> pace)
