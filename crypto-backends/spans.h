@@ -7,6 +7,7 @@
 
 #include <hawser/backend.h>
 
+#include <endian.h>
 #include <string.h>
 
 /* Places in a job's input and output streams; both only move forward. */
@@ -128,8 +129,13 @@ static inline uint64_t haw_fetch_be64(const uint8_t *p)
  * eight bytes, which are a counter that wraps. */
 static inline void haw_gcm_nonce(uint8_t nonce[12], const uint8_t iv[12], uint64_t number)
 {
+	uint64_t counter;
+
+	/* Whole words: what is written byte by byte cannot be read as words for some cycles. */
+	memcpy(&counter, iv + 4, sizeof(counter));
+	counter = htobe64(be64toh(counter) + number);
 	memcpy(nonce, iv, 4);
-	haw_store_be64(nonce + 4, haw_fetch_be64(iv + 4) + number);
+	memcpy(nonce + 4, &counter, sizeof(counter));
 }
 
 #endif
