@@ -19,7 +19,9 @@ bool haw_job_fits(const haw_suite *suite, const haw_job *job, bool opens)
 	size_t packet = (size_t)job->length + HAW_LENGTH_SIZE, in = 0, out = 0;
 	size_t blocks = suite->length_mode == HAW_LENGTH_FIRST_BLOCK ? packet : job->length;
 
-	if (job->length == 0 || job->length > HAW_PACKET_LENGTH_MAX || (blocks & (suite->block_size - 1u)) != 0)
+	if (job->length == 0 || job->length > HAW_PACKET_LENGTH_MAX)
+		return false;
+	if ((blocks & (suite->block_size - 1u)) != 0) /* sizes of blocks are powers of two */
 		return false;
 	if (job->in_count > HAW_JOB_SPANS || job->out_count > HAW_JOB_SPANS)
 		return false;

@@ -14,12 +14,21 @@ namespace
 /* How much better another engine must be before it is worth a line. */
 constexpr double worth_it = 1.10;
 
+/* An engine outside of the calling CPU is judged by its best depth, others by one packet after the other. */
+const Row *judged_row(const Results &results, const std::string &what, const std::string &suite,
+		      const std::string &backend, size_t bytes)
+{
+	const Row *row = best_depth(results, ("offload_" + what).c_str(), suite, backend, bytes);
+
+	return row ? row : results.find(what, suite, backend, bytes);
+}
+
 /* Sealing and opening together: what a byte costs at both ends, as a rate. 0 if a row is missing or noisy. */
 double both_ways(const Results &results, const std::string &suite, const std::string &backend, size_t bytes,
 		 bool *noisy)
 {
-	const Row *seals = results.find("seal", suite, backend, bytes);
-	const Row *opens = results.find("open", suite, backend, bytes);
+	const Row *seals = judged_row(results, "seal", suite, backend, bytes);
+	const Row *opens = judged_row(results, "open", suite, backend, bytes);
 
 	if (!seals || !opens)
 		return 0;
@@ -79,6 +88,26 @@ size_t bulk_size(const Results &results)
 		       : results.distinct("seal", &Row::bytes).front();
 }
 
+/* What leaves the CPU idle, where that is not the fastest too: for those who need the CPU otherwise. */
+void add_cheaper(const Results &results, size_t bytes, Advice &advice)
+{
+	for (const Crossover &c : find_crossovers(results)) {
+		const Row *offload = best_depth(results, "offload_seal", c.suite, c.backend, bytes);
+		const Row *cpu = results.find("seal", c.suite, c.cpu_backend, bytes);
+
+		if (!offload || !cpu || c.cheaper_from == 0 || offload->is_noisy() || cpu->is_noisy() ||
+		    offload->rate() >= worth_it * cpu->rate())
+			continue;
+		const std::string line = "Backend " + std::string(cipher_of(c.suite)) + " " + c.backend;
+
+		advice.notes.push_back(
+			"where the CPU is wanted for other work: the lines \"Prefer cpu\" and \"" + line +
+			"\" seal " + c.suite + " with " + fixed(offload->counter("cpu_ns_per_byte"), 3) +
+			" ns of CPU a byte instead of " + fixed(cpu->ns_per_byte(), 3) + ", at " +
+			rate_text(offload->rate()) + " instead of " + rate_text(cpu->rate()));
+	}
+}
+
 } // namespace
 
 Advice make_advice(const Results &results)
@@ -115,6 +144,7 @@ Advice make_advice(const Results &results)
 	}
 	if (!ciphers_line.empty())
 		advice.lines.push_back("Ciphers " + ciphers_line);
+	add_cheaper(results, bytes, advice);
 	return advice;
 }
 

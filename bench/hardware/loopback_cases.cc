@@ -81,11 +81,13 @@ template <class Output, class Sent> bool flush(int fd, Output output, Sent sent)
 	return false;
 }
 
+/* Not for long: the sender has to see, too, that the last byte has arrived, of which nobody tells it. */
 void wait_for(int fd, short events, bool busy)
 {
+	const struct timespec shortly = {0, busy ? 0 : 200000};
 	struct pollfd p = {fd, events, 0};
 
-	poll(&p, 1, busy ? 0 : 1000);
+	ppoll(&p, 1, &shortly, nullptr);
 }
 
 /* One turn of an end on its socket. False once the peer has closed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long rows take by the clock on the wall, setting up included, and the time after which none begins again.
+ * How long rows take by the clock on the wall, setting up included, and the time after which none begins
+ * again.
  */
 #ifndef HAWSER_BENCH_PACE_H
 #define HAWSER_BENCH_PACE_H
