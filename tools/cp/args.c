@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { OPTION_JSON = 256, OPTION_HELP };
+#include "rate.h"
+
+enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT };
 
 const char cp_usage[] =
 	"usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
@@ -27,6 +29,8 @@ const char cp_usage[] =
 	"  -q                 no progress line\n"
 	"  -r                 copy directories with all that is in them\n"
 	"  -v                 say more; up to three times\n"
+	"\n"
+	"  --bwlimit RATE     move at most so many KiB of file data a second, or with a suffix K, M, G\n"
 	"\n" TOOL_BACKEND_USAGE "  --json                    one JSON object a line on standard output\n"
 	"\n"
 	"exit status: 0 all done; 1 some files failed; 2 wrong use or nothing could start;\n"
@@ -36,6 +40,7 @@ static const struct option long_options[] = {
 	TOOL_BACKEND_OPTIONS,
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, OPTION_HELP},
+	{"bwlimit", required_argument, NULL, OPTION_BWLIMIT},
 	{NULL, 0, NULL, 0},
 };
 
@@ -110,6 +115,11 @@ static bool take_option(struct cp_args *args, int option)
 		return add_word(&args->settings, optarg, "-o");
 	case 'P':
 		return parse_port(optarg, &args->port);
+	case OPTION_BWLIMIT:
+		if (cp_rate_parse(optarg, &args->rate))
+			return true;
+		fputs("hawser cp: --bwlimit takes KiB a second, or a number with K, M or G, as 5M\n", stderr);
+		return false;
 	case '?':
 		return false;
 	default:

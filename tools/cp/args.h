@@ -24,6 +24,7 @@ struct cp_args {
 	uint16_t port; /* 0: not given */
 	bool batch, follow, preserve, quiet, recursive, json;
 	int verbose;
+	uint64_t rate; /* bytes a second at most, of file data; 0: no limit */
 	const char *ciphers, *config_file;
 	struct cp_words identities, settings;
 	struct tool_backends backends;

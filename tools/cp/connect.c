@@ -308,6 +308,7 @@ bool cp_connect(struct cp_session *s, bool upload)
 	haw_sftp_get_limits(s->sftp, &s->limits);
 	cp_flow_begin(&s->flow, upload ? CP_FLOW_FILES_UP : CP_FLOW_FILES_DOWN);
 	s->flow.rests = !upload;
+	cp_rate_begin(&s->flow.rate, s->args->rate, cp_now_ns());
 	cp_flow_set_handles(&s->flow, s->limits.handles);
 	account(s, upload);
 	s->report.moving = true;

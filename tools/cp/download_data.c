@@ -134,6 +134,7 @@ bool cp_dl_data_read(struct cp_dl_file *f)
 	uint32_t most = s->limits.read < READ_MAX ? (uint32_t)s->limits.read : READ_MAX;
 
 	/* One byte behind the end is asked for, to see growth. */
+	most = cp_rate_piece(&s->flow.rate, most);
 	while (!f->failed && cp_running(s) && f->requested <= f->size && f->requested < f->end) {
 		uint64_t len = f->size - f->requested + 1;
 

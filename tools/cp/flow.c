@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "report.h"
+
 static const uint64_t interval_ns = 10000000;
 static const uint64_t pause_most_ns = 2000000;
 
@@ -27,6 +29,7 @@ void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles)
 void cp_flow_sent(struct cp_flow *flow, uint64_t bytes)
 {
 	flow->bytes += bytes;
+	cp_rate_take(&flow->rate, bytes);
 }
 
 static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
@@ -73,12 +76,13 @@ uint64_t cp_flow_pause_ns(const struct cp_flow *flow)
 	return clamp((uint64_t)(quarter / flow->bytes_per_ns), 0, pause_most_ns);
 }
 
-bool cp_flow_room_for_bytes(const struct cp_flow *flow)
+bool cp_flow_room_for_bytes(struct cp_flow *flow)
 {
-	return flow->bytes < flow->bytes_limit;
+	return flow->bytes < flow->bytes_limit &&
+	       (!flow->rate.bytes_per_s || cp_rate_room(&flow->rate, cp_now_ns()));
 }
 
-bool cp_flow_room_for_file(const struct cp_flow *flow)
+bool cp_flow_room_for_file(struct cp_flow *flow)
 {
 	return flow->files < flow->files_limit && cp_flow_room_for_bytes(flow);
 }

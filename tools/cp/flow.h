@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rate.h"
+
 enum {
 	CP_FLOW_BYTES_MIN = 1 << 20,
 	CP_FLOW_BYTES_MAX = 64 << 20,
@@ -22,6 +24,7 @@ enum {
 };
 
 struct cp_flow {
+	struct cp_rate rate;
 	uint64_t bytes, bytes_limit;	/* of file data in requests under way */
 	bool rests;			/* see cp_flow_pause_ns */
 	uint32_t files, files_limit, files_least; /* files under way */
@@ -43,7 +46,7 @@ void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64
  * itself would only cost a wake-up (measured: a fifth of the CPU time). 0: not at all. Downloads rest: they
  * get faster by it. Uploads do not: they lose a twentieth of their speed. */
 uint64_t cp_flow_pause_ns(const struct cp_flow *flow);
-bool cp_flow_room_for_bytes(const struct cp_flow *flow);
-bool cp_flow_room_for_file(const struct cp_flow *flow);
+bool cp_flow_room_for_bytes(struct cp_flow *flow);
+bool cp_flow_room_for_file(struct cp_flow *flow);
 
 #endif

@@ -9,6 +9,14 @@
 
 enum { TURN_MS = 100 };
 
+/* A turn waits no longer than until the rate has room again. */
+static int turn_ms(struct cp_session *s)
+{
+	uint64_t wait = s->flow.rate.bytes_per_s ? cp_rate_wait_ns(&s->flow.rate, cp_now_ns()) : 0;
+
+	return wait > 0 && wait < TURN_MS * 1000000ull ? (int)(wait / 1000000) + 1 : TURN_MS;
+}
+
 /* How long operations under way may take to end after a signal. */
 static const uint64_t patience_ns = 3000000000u;
 
@@ -64,7 +72,7 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 		int result;
 
 		rest(&s->flow);
-		result = haw_loop_run(s->loop, TURN_MS, &err);
+		result = haw_loop_run(s->loop, turn_ms(s), &err);
 
 		if (result < 0 && result != HAW_ETIMEDOUT)
 			cp_session_ended(s, HAW_ESYSTEM, &err);

@@ -223,6 +223,7 @@ static bool send_piece(struct cp_up_file *f)
 		len = WRITE_MAX;
 	if (len > s->limits.write)
 		len = s->limits.write;
+	len = cp_rate_piece(&s->flow.rate, (uint32_t)len);
 	size = cp_source_view(&f->source, f->next_offset, (size_t)len, &view, &map);
 	if (size == 0) {
 		haw_error_set(&err, HAW_EINVAL, HAW_FAULT_SYSTEM, errno, "cannot be read: %s",
