@@ -92,6 +92,12 @@ enum haw_log_level {
 	HAW_LOG_LEVEL_DEBUG3 = 7
 };
 
+enum haw_update_host_keys {
+	HAW_UPDATE_HOST_KEYS_NO = 0,
+	HAW_UPDATE_HOST_KEYS_YES = 1,
+	HAW_UPDATE_HOST_KEYS_ASK = 2
+};
+
 /* A list of strings. */
 typedef struct haw_string_list {
 	const char *const *items;
@@ -132,6 +138,30 @@ typedef struct haw_host_values {
 	uint64_t rekey_bytes;		/* RekeyLimit; 0: the cipher's */
 	uint32_t rekey_seconds;		/* 0: none */
 	enum haw_log_level log_level;
+	const char *host_key_alias;	/* HostKeyAlias, the name in known_hosts, or NULL; lower case */
+	haw_string_list certificate_files; /* CertificateFile, in order, each once */
+	const char *identity_agent;	/* socket of the agent: IdentityAgent, else $SSH_AUTH_SOCK, or NULL */
+	bool identity_agent_set;	/* from the configuration */
+	/* PubkeyAcceptedAlgorithms, CASignatureAlgorithms: as HostKeyAlgorithms above. */
+	const char *pubkey_algorithms;
+	const char *ca_signature_algorithms;
+	const char *preferred_authentications;	/* comma-separated */
+	uint32_t password_prompts;	/* NumberOfPasswordPrompts, else 3 */
+	haw_string_list revoked_host_keys; /* RevokedHostKeys: files of revoked keys, which must be there */
+	enum haw_update_host_keys update_host_keys; /* UpdateHostKeys, else as ssh_config(5) says */
+	uint32_t required_rsa_size;	/* RequiredRSASize in bits; 0: what the library requires anyway */
+	bool compression;		/* Compression */
+	uint32_t connection_attempts;	/* ConnectionAttempts, at least 1 */
+	const char *bind_address;	/* BindAddress, or NULL */
+	const char *bind_interface;	/* BindInterface, or NULL */
+	bool tcp_keep_alive;		/* TCPKeepAlive, else true */
+	int qos_interactive;		/* IPQoS: the octet (IP_TOS, IPV6_TCLASS), or -1 to leave it alone,
+					 * the default */
+	int qos_bulk;
+	/* ProxyCommand, tokens expanded, for the user's shell; ProxyJump, "[USER@]HOST[:PORT]" or ssh:// URIs
+	 * with commas between, the nearest first. At most one of them is set. */
+	const char *proxy_command;
+	const char *proxy_jump;
 } haw_host_values;
 
 /* The values; they live as long as HOST. Never NULL. */

@@ -265,6 +265,52 @@ static void show_values(const haw_host_values *v)
 		printf("hostkeyalgorithms %s\n", v->host_key_algorithms);
 }
 
+static void show(const char *name, const char *value)
+{
+	if (value)
+		printf("%s %s\n", name, value);
+}
+
+static void show_qos(const haw_host_values *v)
+{
+	const int values[] = {v->qos_interactive, v->qos_bulk};
+
+	printf("ipqos");
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = haw_config_qos_name(values[i]);
+
+		if (name)
+			printf(" %s", name);
+		else
+			printf(" 0x%02x", (unsigned)values[i]);
+	}
+	printf("\n");
+}
+
+static void show_more_values(const haw_host_values *v)
+{
+	static const char *const updates[] = {"false", "true", "ask"};
+
+	show("hostkeyalias", v->host_key_alias);
+	for (size_t i = 0; i < v->certificate_files.count; i++)
+		show("certificatefile", v->certificate_files.items[i]);
+	if (v->identity_agent_set)
+		printf("identityagent %s\n", v->identity_agent ? v->identity_agent : "none");
+	show("pubkeyacceptedalgorithms", v->pubkey_algorithms);
+	show("casignaturealgorithms", v->ca_signature_algorithms);
+	show("preferredauthentications", v->preferred_authentications);
+	printf("numberofpasswordprompts %u\nconnectionattempts %u\n", v->password_prompts,
+	       v->connection_attempts);
+	show_list("revokedhostkeys", v->revoked_host_keys);
+	printf("updatehostkeys %s\nrequiredrsasize %u\n", updates[v->update_host_keys], v->required_rsa_size);
+	printf("compression %s\ntcpkeepalive %s\n", yes(v->compression), yes(v->tcp_keep_alive));
+	show("bindaddress", v->bind_address);
+	show("bindinterface", v->bind_interface);
+	show_qos(v);
+	show("proxycommand", v->proxy_command);
+	show("proxyjump", v->proxy_jump);
+}
+
 /* config HOME FLAGS FILE HOST [OPTION...]: FILE "" for none; FLAGS as the header numbers them */
 static int command_config(char **a)
 {
@@ -280,6 +326,7 @@ static int command_config(char **a)
 		host = haw_config_lookup(config, a[4], &err);
 	if (host) {
 		show_values(haw_host_config_values(host));
+		show_more_values(haw_host_config_values(host));
 		for (size_t i = 0; haw_host_config_note(host, i); i++)
 			printf("note %s\n", haw_host_config_note(host, i));
 	}

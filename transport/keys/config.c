@@ -51,10 +51,8 @@ void haw_config_free(haw_config *config)
 {
 	if (!config)
 		return;
-	for (size_t i = 0; i < config->node_count; i++) {
-		free(config->nodes[i].word);
-		haw_config_free_arguments(config->nodes[i].arguments);
-	}
+	for (size_t i = 0; i < config->node_count; i++)
+		haw_config_free_node(&config->nodes[i]);
 	for (size_t i = 0; i < config->file_count; i++)
 		free(config->files[i]);
 	haw_config_free_options(config);
@@ -99,12 +97,8 @@ static struct haw_config_node *add_node(haw_config *config, int kind, const char
 
 static void drop_nodes(haw_config *config, size_t count)
 {
-	while (config->node_count > count) {
-		struct haw_config_node *node = &config->nodes[--config->node_count];
-
-		free(node->word);
-		haw_config_free_arguments(node->arguments);
-	}
+	while (config->node_count > count)
+		haw_config_free_node(&config->nodes[--config->node_count]);
 }
 
 /* The configuration's own, escaped copy of a path. */
@@ -122,11 +116,9 @@ static const char *keep_file_name(haw_config *config, const char *path)
 /* A line with a keyword becomes a node. 1 if there was one, 0 if not, or a negative code. */
 static int add_line(haw_config *config, const char *file, size_t number, haw_span text, haw_error *err)
 {
-	struct haw_config_node *node;
+	struct haw_config_node cut = {.file = file, .line = number}, *node;
 	const char *reason;
-	char **arguments, *word;
-	size_t count;
-	int found = haw_config_cut((const char *)text.ptr, text.len, &word, &arguments, &count, &reason);
+	int found = haw_config_cut((const char *)text.ptr, text.len, &cut, &reason);
 
 	if (found == HAW_EFORMAT && number > 0)
 		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0, "%s:%zu: %s", file, number,
@@ -139,14 +131,12 @@ static int add_line(haw_config *config, const char *file, size_t number, haw_spa
 		return 0;
 	node = add_node(config, HAW_NODE_LINE, file, number);
 	if (!node) {
-		haw_config_free_arguments(arguments);
-		free(word);
+		haw_config_free_node(&cut);
 		return haw_no_memory(err);
 	}
-	node->keyword = haw_config_keyword(config, word);
-	node->word = word;
-	node->arguments = arguments;
-	node->argument_count = count;
+	*node = cut;
+	node->kind = HAW_NODE_LINE;
+	node->keyword = haw_config_keyword(config, cut.word);
 	return 1;
 }
 

@@ -119,7 +119,12 @@ static void append_token(struct expansion *e, char token)
 		snprintf(text, sizeof(text), "%lu", (unsigned long)config->uid);
 		append_text(e, text);
 		break;
+	case 'j':
+		append_text(e, values->proxy_jump ? values->proxy_jump : "");
+		break;
 	case 'k':
+		append_text(e, values->host_key_alias ? values->host_key_alias : e->lookup->alias);
+		break;
 	case 'n':
 		append_text(e, e->lookup->alias);
 		break;

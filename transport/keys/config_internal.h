@@ -13,6 +13,9 @@
 
 #include <hawser/config.h>
 
+/* The tokens that most keywords take. */
+#define HAW_CONFIG_TOKENS "%CdhijkLlnpru"
+
 enum {
 	HAW_CONFIG_FILE_MAX = 1 << 20,	/* bytes of one file */
 	HAW_CONFIG_NODES_MAX = 1 << 18, /* lines of all files */
@@ -58,6 +61,21 @@ enum haw_keyword_id {
 	HAW_K_IGNORE_UNKNOWN,
 	HAW_K_PROXY,		/* ProxyCommand and ProxyJump: whichever comes first wins */
 	HAW_K_REQUIRED_RSA_SIZE,
+	HAW_K_HOST_KEY_ALIAS,
+	HAW_K_CERTIFICATE_FILE,
+	HAW_K_IDENTITY_AGENT,
+	HAW_K_PUBKEY_ALGORITHMS,
+	HAW_K_CA_ALGORITHMS,
+	HAW_K_PREFERRED_AUTH,
+	HAW_K_PASSWORD_PROMPTS,
+	HAW_K_REVOKED_HOST_KEYS,
+	HAW_K_UPDATE_HOST_KEYS,
+	HAW_K_COMPRESSION,
+	HAW_K_ATTEMPTS,
+	HAW_K_BIND_ADDRESS,
+	HAW_K_BIND_INTERFACE,
+	HAW_K_TCP_KEEP_ALIVE,
+	HAW_K_IP_QOS,
 	HAW_K_SINGLE,		/* the following ones are told apart by name only: first value wins */
 	HAW_K_MANY,		/* the same, but every value counts */
 	HAW_K_HOST,
@@ -93,6 +111,7 @@ struct haw_config_node {
 	char *word;		/* the keyword as it was written */
 	char **arguments;	/* NULL at the end; at least one */
 	size_t argument_count;
+	char *rest;		/* what stands behind the keyword, as it is: a command */
 };
 
 struct haw_config {
@@ -107,11 +126,11 @@ struct haw_config {
 	size_t option_count;
 };
 
-/* Cut the line TEXT (LEN bytes, no newline) into keyword and arguments. 1 if there is one, 0 for an
- * empty line or a comment, negative with *REASON (HAW_EFORMAT) or HAW_ENOMEM. */
-int haw_config_cut(const char *text, size_t len, char **word, char ***arguments, size_t *count,
-		   const char **reason);
-void haw_config_free_arguments(char **arguments);
+/* Cut the line TEXT (LEN bytes, no newline) into keyword, arguments and rest, which NODE owns then. 1 if
+ * there is one, 0 for an empty line or a comment, negative with *REASON (HAW_EFORMAT) or HAW_ENOMEM. */
+int haw_config_cut(const char *text, size_t len, struct haw_config_node *node, const char **reason);
+/* Free what a node owns. */
+void haw_config_free_node(struct haw_config_node *node);
 
 /* ---- Lookup ---- */
 
@@ -145,7 +164,8 @@ struct haw_config_lookup {
 	/* Where each keyword's value stands; NULL: not given. */
 	const struct haw_config_node *given[HAW_K_SINGLE];
 	const struct haw_config_node *identities[HAW_CONFIG_LIST_MAX];
-	size_t identity_count;
+	const struct haw_config_node *certificates[HAW_CONFIG_LIST_MAX];
+	size_t identity_count, certificate_count;
 	haw_error *err;		/* never NULL */
 };
 
@@ -156,6 +176,34 @@ int haw_config_fail(const struct haw_config_node *node, haw_error *err, int code
 void *haw_config_own(haw_host_config *host, void *memory);
 /* Read and expand every value in force. 0 or a negative code. */
 int haw_config_read_values(struct haw_config_lookup *lookup);
+/* The same for what names files (config_files.c), and for the connection and its way (config_route.c). */
+int haw_config_read_files(struct haw_config_lookup *lookup, haw_host_values *v);
+int haw_config_read_route(struct haw_config_lookup *lookup, haw_host_values *v);
+/* The name that ssh(1) prints for a value of IPQoS, or NULL. */
+const char *haw_config_qos_name(int value);
+
+/* ---- Single values ---- */
+
+/* The node of a keyword that takes exactly one argument, which may not be empty. NULL with *RESULT 0
+ * if it is not given, with *RESULT negative if it is wrong. */
+const struct haw_config_node *haw_config_single(struct haw_config_lookup *lookup, int id, int *result);
+/* "VALUE is not WANTED". */
+int haw_config_bad_value(struct haw_config_lookup *lookup, const struct haw_config_node *node,
+			 const char *wanted);
+/* An owned copy of the single value of keyword ID into *TEXT, which keeps its value if there is none. So do
+ * the ones below. */
+int haw_config_read_text(struct haw_config_lookup *lookup, int id, const char **text);
+struct haw_config_choice {
+	const char *text;
+	int value;
+};
+/* CHOICES ends with a NULL text. */
+int haw_config_read_choice(struct haw_config_lookup *lookup, int id, const struct haw_config_choice *choices,
+			   const char *wanted, int *value);
+int haw_config_read_bool(struct haw_config_lookup *lookup, int id, bool *value);
+int haw_config_read_number(struct haw_config_lookup *lookup, int id, uint64_t min, uint64_t max,
+			   const char *wanted, uint64_t *value);
+
 /* Expand "~" (TILDE), ${VAR} (ENVIRONMENT) and the tokens in TOKENS (letters without %) of TEXT, a value
  * of NODE (NULL: a default). Returns an owned string, or NULL with lookup->err set. */
 struct haw_expansion {

@@ -2,6 +2,9 @@
  *
  * What becomes of each keyword of ssh_config(5): all of OpenSSH 9.2 with Debian's additions, and those
  * of later releases. docs/configuration.md says the same in words; tests/keys compares.
+ *
+ * Values of keywords that have an id below HAW_K_SINGLE are read into haw_host_values whatever their kind;
+ * the row becomes a VALUE when something acts upon them.
  */
 #include "transport/keys/config_internal.h"
 
@@ -9,7 +12,8 @@
 
 /* clang-format off */
 #define VALUE(name, id)		{ (name), NULL, HAW_KEYWORD_VALUE, (id), NULL }
-#define NOTE(name)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_SINGLE, NULL }
+#define NOTE(name)		NOTE_OF(name, HAW_K_SINGLE)
+#define NOTE_OF(name, id)	{ (name), NULL, HAW_KEYWORD_NOTE, (id), NULL }
 #define NOTES(name)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_MANY, NULL }
 #define REFUSED(name, id, inert) { (name), (inert), HAW_KEYWORD_REFUSED, (id), NULL }
 #define BLOCK(name, id)		{ (name), NULL, HAW_KEYWORD_BLOCK, (id), NULL }
@@ -49,19 +53,19 @@ static const struct haw_keyword keywords[] = {
 	/* They change the route, the host's identity or what is trusted, unless their value is inert. */
 	REFUSED("ProxyCommand", HAW_K_PROXY, "none"),
 	REFUSED("ProxyJump", HAW_K_PROXY, "none"),
-	REFUSED("HostKeyAlias", HAW_K_SINGLE, NULL),
-	REFUSED("CertificateFile", HAW_K_MANY, "none"),
+	REFUSED("HostKeyAlias", HAW_K_HOST_KEY_ALIAS, NULL),
+	REFUSED("CertificateFile", HAW_K_CERTIFICATE_FILE, "none"),
 	REFUSED("CanonicalizeHostname", HAW_K_SINGLE, "no,false"),
-	REFUSED("BindAddress", HAW_K_SINGLE, NULL),
-	REFUSED("BindInterface", HAW_K_SINGLE, NULL),
+	REFUSED("BindAddress", HAW_K_BIND_ADDRESS, NULL),
+	REFUSED("BindInterface", HAW_K_BIND_INTERFACE, NULL),
 	REFUSED("KnownHostsCommand", HAW_K_SINGLE, "none"),
 	REFUSED("VerifyHostKeyDNS", HAW_K_SINGLE, "no,false"),
 	REFUSED("PKCS11Provider", HAW_K_SINGLE, "none"),
 	REFUSED("SecurityKeyProvider", HAW_K_SINGLE, "internal,none"),
-	REFUSED("IdentityAgent", HAW_K_SINGLE, "none,SSH_AUTH_SOCK"),
+	REFUSED("IdentityAgent", HAW_K_IDENTITY_AGENT, "none,SSH_AUTH_SOCK"),
 	REFUSED("HostbasedAuthentication", HAW_K_SINGLE, "no,false"),
 	REFUSED("NoHostAuthenticationForLocalhost", HAW_K_SINGLE, "no,false"),
-	REFUSED("RevokedHostKeys", HAW_K_SINGLE, "none"),
+	REFUSED("RevokedHostKeys", HAW_K_REVOKED_HOST_KEYS, "none"),
 	REFUSED("RequiredRSASize", HAW_K_REQUIRED_RSA_SIZE, NULL),
 	REFUSED("Tunnel", HAW_K_SINGLE, "no,false"),
 	REFUSED("RefuseConnection", HAW_K_SINGLE, NULL),
@@ -72,12 +76,12 @@ static const struct haw_keyword keywords[] = {
 	NOTE("CanonicalizeFallbackLocal"),
 	NOTE("CanonicalizeMaxDots"),
 	NOTE("CanonicalizePermittedCNAMEs"),
-	NOTE("CASignatureAlgorithms"),
+	NOTE_OF("CASignatureAlgorithms", HAW_K_CA_ALGORITHMS),
 	NOTE("ChannelTimeout"),
 	NOTE("CheckHostIP"),
 	NOTE("ClearAllForwardings"),
-	NOTE("Compression"),
-	NOTE("ConnectionAttempts"),
+	NOTE_OF("Compression", HAW_K_COMPRESSION),
+	NOTE_OF("ConnectionAttempts", HAW_K_ATTEMPTS),
 	NOTE("ControlMaster"),
 	NOTE("ControlPath"),
 	NOTE("ControlPersist"),
@@ -101,17 +105,17 @@ static const struct haw_keyword keywords[] = {
 	NOTE("GSSAPIServerIdentity"),
 	NOTE("GSSAPITrustDns"),
 	NOTE("HostbasedAcceptedAlgorithms"),
-	NOTE("IPQoS"),
+	NOTE_OF("IPQoS", HAW_K_IP_QOS),
 	NOTE("KbdInteractiveDevices"),
 	NOTE("LocalCommand"),
 	NOTE("LogVerbose"),
-	NOTE("NumberOfPasswordPrompts"),
+	NOTE_OF("NumberOfPasswordPrompts", HAW_K_PASSWORD_PROMPTS),
 	NOTE("ObscureKeystrokeTiming"),
 	NOTE("PermitLocalCommand"),
 	NOTE("PermitRemoteOpen"),
-	NOTE("PreferredAuthentications"),
+	NOTE_OF("PreferredAuthentications", HAW_K_PREFERRED_AUTH),
 	NOTE("ProxyUseFdpass"),
-	NOTE("PubkeyAcceptedAlgorithms"),
+	NOTE_OF("PubkeyAcceptedAlgorithms", HAW_K_PUBKEY_ALGORITHMS),
 	NOTE("RemoteCommand"),
 	NOTE("RequestTTY"),
 	NOTE("SessionType"),
@@ -120,9 +124,9 @@ static const struct haw_keyword keywords[] = {
 	NOTE("StreamLocalBindUnlink"),
 	NOTE("SyslogFacility"),
 	NOTE("Tag"),
-	NOTE("TCPKeepAlive"),
+	NOTE_OF("TCPKeepAlive", HAW_K_TCP_KEEP_ALIVE),
 	NOTE("TunnelDevice"),
-	NOTE("UpdateHostKeys"),
+	NOTE_OF("UpdateHostKeys", HAW_K_UPDATE_HOST_KEYS),
 	NOTE("VersionAddendum"),
 	NOTE("VisualHostKey"),
 	NOTE("WarnWeakCrypto"),

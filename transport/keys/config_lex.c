@@ -14,11 +14,18 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\n';
 }
 
-void haw_config_free_arguments(char **arguments)
+static void free_arguments(char **arguments)
 {
 	for (size_t i = 0; arguments && arguments[i]; i++)
 		free(arguments[i]);
 	free(arguments);
+}
+
+void haw_config_free_node(struct haw_config_node *node)
+{
+	free_arguments(node->arguments);
+	free(node->word);
+	free(node->rest);
 }
 
 /* Take the keyword off the text from AT to END. NULL if a quote is not closed. */
@@ -106,16 +113,21 @@ static int take_arguments(const char *at, const char *end, char ***arguments, si
 	}
 }
 
-int haw_config_cut(const char *text, size_t len, char **word, char ***arguments, size_t *count,
-		   const char **reason)
+/* As in ssh(1), more than one = may stand in front of a command. */
+static char *copy_rest(const char *at, const char *end)
+{
+	while (at < end && (is_blank(*at) || *at == '='))
+		at++;
+	return strndup(at, (size_t)(end - at));
+}
+
+int haw_config_cut(const char *text, size_t len, struct haw_config_node *node, const char **reason)
 {
 	const char *end = text + len, *at = text, *keyword;
 	size_t keyword_len;
 	int result;
 
 	*reason = NULL;
-	*word = NULL;
-	*arguments = NULL;
 	while (at < end && is_blank(*at))
 		at++;
 	while (end > at && is_blank(end[-1]))
@@ -131,15 +143,17 @@ int haw_config_cut(const char *text, size_t len, char **word, char ***arguments,
 		*reason = at ? "no keyword" : "a quote is not closed";
 		return HAW_EFORMAT;
 	}
-	*word = strndup(keyword, keyword_len);
-	result = *word ? take_arguments(at, end, arguments, count, reason) : HAW_ENOMEM;
-	if (result == 0 && *count == 0) {
+	node->word = strndup(keyword, keyword_len);
+	node->rest = copy_rest(at, end);
+	result = node->word && node->rest
+			 ? take_arguments(at, end, &node->arguments, &node->argument_count, reason)
+			 : HAW_ENOMEM;
+	if (result == 0 && node->argument_count == 0) {
 		*reason = "the keyword has no value";
 		result = HAW_EFORMAT;
 	}
 	if (result == 0)
 		return 1;
-	haw_config_free_arguments(*arguments);
-	free(*word);
+	haw_config_free_node(node);
 	return result;
 }

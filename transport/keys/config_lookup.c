@@ -156,18 +156,27 @@ static int refuse(struct haw_config_lookup *lookup, const struct haw_config_node
 			       "than ssh does; remove it for this host, or use another file with -F");
 }
 
+static int keep_in_list(struct haw_config_lookup *lookup, const struct haw_config_node *node,
+			const struct haw_config_node **list, size_t *count)
+{
+	if (*count == HAW_CONFIG_LIST_MAX)
+		return haw_config_fail(node, lookup->err, HAW_ELIMIT, "stands here more than %d times",
+				       HAW_CONFIG_LIST_MAX);
+	list[(*count)++] = node;
+	return 0;
+}
+
+/* Remember where the value stands: the first one, or each. */
 static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_node *node)
 {
 	uint8_t id = node->keyword->id;
 
 	if (!lookup->given[id])
 		lookup->given[id] = node;
-	if (id != HAW_K_IDENTITY_FILE)
-		return 0;
-	if (lookup->identity_count == HAW_CONFIG_LIST_MAX)
-		return haw_config_fail(node, lookup->err, HAW_ELIMIT, "more than %d identity files",
-				       HAW_CONFIG_LIST_MAX);
-	lookup->identities[lookup->identity_count++] = node;
+	if (id == HAW_K_IDENTITY_FILE)
+		return keep_in_list(lookup, node, lookup->identities, &lookup->identity_count);
+	if (id == HAW_K_CERTIFICATE_FILE)
+		return keep_in_list(lookup, node, lookup->certificates, &lookup->certificate_count);
 	return 0;
 }
 
@@ -177,22 +186,21 @@ static int apply(struct haw_config_lookup *lookup, const struct haw_config_node 
 	const struct haw_keyword *keyword = node->keyword;
 	int first = keyword->kind == HAW_KEYWORD_OPTION ? haw_config_keep_option(lookup, node)
 							: remember(lookup, node);
-	bool counts;
+	bool counts = first > 0 || keyword->id == HAW_K_MANY || keyword->id == HAW_K_CERTIFICATE_FILE;
+	int result = 0;
 
 	if (first < 0 || keyword->kind == HAW_KEYWORD_OPTION)
 		return first;
-	if (keyword->kind == HAW_KEYWORD_VALUE)
-		return keep_value(lookup, node);
-	if (keyword->kind == HAW_KEYWORD_NOTE)
-		return first ? add_note(lookup, node, "has no effect here") : 0;
-	if (keyword->id < HAW_K_SINGLE) {
-		counts = !lookup->given[keyword->id];
-		if (counts)
-			lookup->given[keyword->id] = node;
-	} else {
-		counts = first || keyword->id == HAW_K_MANY;
-	}
-	return counts && !is_inert(node) ? refuse(lookup, node) : 0;
+	/* ProxyCommand and ProxyJump are one value. */
+	if (keyword->id == HAW_K_PROXY)
+		counts = !lookup->given[HAW_K_PROXY];
+	if (keyword->id < HAW_K_SINGLE)
+		result = keep_value(lookup, node);
+	if (result == 0 && keyword->kind == HAW_KEYWORD_NOTE && first)
+		return add_note(lookup, node, "has no effect here");
+	if (result == 0 && keyword->kind == HAW_KEYWORD_REFUSED && counts && !is_inert(node))
+		return refuse(lookup, node);
+	return result;
 }
 
 static int judge_unknown(struct haw_config_lookup *lookup, const struct haw_config_node *node)

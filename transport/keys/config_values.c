@@ -12,36 +12,32 @@
 
 #include "transport/keys/text.h"
 
-#define PATH_TOKENS "%CdhikLlnpru"
+static const struct haw_config_choice booleans[] = {
+	{"yes", 1}, {"true", 1}, {"no", 0}, {"false", 0}, {NULL, 0}};
 
-struct choice {
-	const char *text;
-	int value;
-};
-
-static const struct choice booleans[] = {{"yes", 1}, {"true", 1}, {"no", 0}, {"false", 0}, {NULL, 0}};
-
-static const struct choice strict_choices[] = {
+static const struct haw_config_choice strict_choices[] = {
 	{"ask", HAW_STRICT_ASK},  {"yes", HAW_STRICT_YES},
 	{"true", HAW_STRICT_YES}, {"accept-new", HAW_STRICT_ACCEPT_NEW},
 	{"no", HAW_STRICT_OFF},   {"false", HAW_STRICT_OFF},
 	{"off", HAW_STRICT_OFF},  {NULL, 0}};
 
-static const struct choice families[] = {{"any", 0}, {"inet", AF_INET}, {"inet6", AF_INET6}, {NULL, 0}};
+static const struct haw_config_choice families[] = {
+	{"any", 0}, {"inet", AF_INET}, {"inet6", AF_INET6}, {NULL, 0}};
 
-static const struct choice log_levels[] = {{"QUIET", HAW_LOG_LEVEL_QUIET},
-					   {"SILENT", HAW_LOG_LEVEL_QUIET},
-					   {"FATAL", HAW_LOG_LEVEL_FATAL},
-					   {"ERROR", HAW_LOG_LEVEL_ERROR},
-					   {"INFO", HAW_LOG_LEVEL_INFO},
-					   {"VERBOSE", HAW_LOG_LEVEL_VERBOSE},
-					   {"DEBUG", HAW_LOG_LEVEL_DEBUG1},
-					   {"DEBUG1", HAW_LOG_LEVEL_DEBUG1},
-					   {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
-					   {"DEBUG3", HAW_LOG_LEVEL_DEBUG3},
-					   {NULL, 0}};
+static const struct haw_config_choice log_levels[] = {{"QUIET", HAW_LOG_LEVEL_QUIET},
+						      {"SILENT", HAW_LOG_LEVEL_QUIET},
+						      {"FATAL", HAW_LOG_LEVEL_FATAL},
+						      {"ERROR", HAW_LOG_LEVEL_ERROR},
+						      {"INFO", HAW_LOG_LEVEL_INFO},
+						      {"VERBOSE", HAW_LOG_LEVEL_VERBOSE},
+						      {"DEBUG", HAW_LOG_LEVEL_DEBUG1},
+						      {"DEBUG1", HAW_LOG_LEVEL_DEBUG1},
+						      {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
+						      {"DEBUG3", HAW_LOG_LEVEL_DEBUG3},
+						      {NULL, 0}};
 
-static int bad_value(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *wanted)
+int haw_config_bad_value(struct haw_config_lookup *lookup, const struct haw_config_node *node,
+			 const char *wanted)
 {
 	char escaped[128];
 
@@ -52,7 +48,7 @@ static int bad_value(struct haw_config_lookup *lookup, const struct haw_config_n
 
 /* The node of a keyword that takes exactly one argument, which may not be empty. NULL with *RESULT 0
  * if it is not given, with *RESULT negative if it is wrong. */
-static const struct haw_config_node *single(struct haw_config_lookup *lookup, int id, int *result)
+const struct haw_config_node *haw_config_single(struct haw_config_lookup *lookup, int id, int *result)
 {
 	const struct haw_config_node *node = lookup->given[id];
 
@@ -65,11 +61,11 @@ static const struct haw_config_node *single(struct haw_config_lookup *lookup, in
 	return *result < 0 ? NULL : node;
 }
 
-static int read_choice(struct haw_config_lookup *lookup, int id, const struct choice *choices,
-		       const char *wanted, int *value)
+int haw_config_read_choice(struct haw_config_lookup *lookup, int id, const struct haw_config_choice *choices,
+			   const char *wanted, int *value)
 {
 	int result;
-	const struct haw_config_node *node = single(lookup, id, &result);
+	const struct haw_config_node *node = haw_config_single(lookup, id, &result);
 
 	if (!node)
 		return result;
@@ -79,13 +75,13 @@ static int read_choice(struct haw_config_lookup *lookup, int id, const struct ch
 			return 0;
 		}
 	}
-	return bad_value(lookup, node, wanted);
+	return haw_config_bad_value(lookup, node, wanted);
 }
 
-static int read_bool(struct haw_config_lookup *lookup, int id, bool *value)
+int haw_config_read_bool(struct haw_config_lookup *lookup, int id, bool *value)
 {
 	int chosen = *value;
-	int result = read_choice(lookup, id, booleans, "yes or no", &chosen);
+	int result = haw_config_read_choice(lookup, id, booleans, "yes or no", &chosen);
 
 	*value = chosen != 0;
 	return result;
@@ -107,18 +103,18 @@ static bool parse_number(const char **at, uint64_t max, uint64_t *value)
 	return *at != start;
 }
 
-static int read_number(struct haw_config_lookup *lookup, int id, uint64_t min, uint64_t max,
-		       const char *wanted, uint64_t *value)
+int haw_config_read_number(struct haw_config_lookup *lookup, int id, uint64_t min, uint64_t max,
+			   const char *wanted, uint64_t *value)
 {
 	int result;
-	const struct haw_config_node *node = single(lookup, id, &result);
+	const struct haw_config_node *node = haw_config_single(lookup, id, &result);
 	const char *at;
 
 	if (!node)
 		return result;
 	at = node->arguments[0];
 	if (!parse_number(&at, max, value) || *at != '\0' || *value < min)
-		return bad_value(lookup, node, wanted);
+		return haw_config_bad_value(lookup, node, wanted);
 	return 0;
 }
 
@@ -168,7 +164,7 @@ static bool parse_time(const char *text, uint32_t *seconds)
 static int read_time(struct haw_config_lookup *lookup, int id, uint32_t *seconds)
 {
 	int result;
-	const struct haw_config_node *node = single(lookup, id, &result);
+	const struct haw_config_node *node = haw_config_single(lookup, id, &result);
 
 	if (!node)
 		return result;
@@ -178,7 +174,7 @@ static int read_time(struct haw_config_lookup *lookup, int id, uint32_t *seconds
 	}
 	return parse_time(node->arguments[0], seconds)
 		       ? 0
-		       : bad_value(lookup, node, "a time such as 90 or 1m30s");
+		       : haw_config_bad_value(lookup, node, "a time such as 90 or 1m30s");
 }
 
 static bool parse_size(const char *text, uint64_t *bytes)
@@ -211,7 +207,7 @@ static int read_rekey_limit(struct haw_config_lookup *lookup, haw_host_values *v
 		return haw_config_fail(node, lookup->err, HAW_EFORMAT, "takes a size and a time");
 	if (strcmp(node->arguments[0], "default") != 0 && strcmp(node->arguments[0], "none") != 0 &&
 	    (!parse_size(node->arguments[0], &v->rekey_bytes) || (v->rekey_bytes > 0 && v->rekey_bytes < 16)))
-		return bad_value(lookup, node, "a size such as 512M");
+		return haw_config_bad_value(lookup, node, "a size such as 512M");
 	if (node->argument_count == 2 && strcmp(node->arguments[1], "none") != 0 &&
 	    !parse_time(node->arguments[1], &v->rekey_seconds))
 		return haw_config_fail(node, lookup->err, HAW_EFORMAT,
@@ -219,110 +215,15 @@ static int read_rekey_limit(struct haw_config_lookup *lookup, haw_host_values *v
 	return 0;
 }
 
-static int read_text(struct haw_config_lookup *lookup, int id, const char **text)
+int haw_config_read_text(struct haw_config_lookup *lookup, int id, const char **text)
 {
 	int result;
-	const struct haw_config_node *node = single(lookup, id, &result);
+	const struct haw_config_node *node = haw_config_single(lookup, id, &result);
 
 	if (!node)
 		return result;
 	*text = haw_config_own(lookup->host, strdup(node->arguments[0]));
 	return *text ? 0 : haw_no_memory(lookup->err);
-}
-
-/* ---- Lists of files ---- */
-
-static bool list_add(const char **items, size_t *count, const char *text)
-{
-	for (size_t i = 0; i < *count; i++)
-		if (strcmp(items[i], text) == 0)
-			return true;
-	if (*count == HAW_CONFIG_LIST_MAX)
-		return false;
-	items[(*count)++] = text;
-	return true;
-}
-
-static int list_keep(struct haw_config_lookup *lookup, const char **items, size_t count,
-		     haw_string_list *list)
-{
-	const char **kept = haw_config_own(lookup->host, calloc(count + 1, sizeof(*kept)));
-
-	if (!kept)
-		return haw_no_memory(lookup->err);
-	memcpy(kept, items, count * sizeof(*kept));
-	*list = (haw_string_list){kept, count};
-	return 0;
-}
-
-/* Expand the COUNT texts of TEXTS (of NODE, or defaults) behind the items there are. */
-static int list_expand(struct haw_config_lookup *lookup, const struct haw_config_node *node,
-		       const char *const *texts, size_t text_count, const struct haw_expansion *how,
-		       const char **items, size_t *count)
-{
-	for (size_t i = 0; i < text_count; i++) {
-		char *text;
-
-		if (strcasecmp(texts[i], "none") == 0)
-			continue;
-		text = haw_config_expand(lookup, node, texts[i], how);
-		if (!text)
-			return lookup->err->code;
-		if (!list_add(items, count, text))
-			return haw_error_set(lookup->err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
-					     "more than %d files in one configuration", HAW_CONFIG_LIST_MAX);
-	}
-	return 0;
-}
-
-static int read_files(struct haw_config_lookup *lookup, int id, const char *const *defaults,
-		      const struct haw_expansion *how, haw_string_list *list)
-{
-	const struct haw_config_node *node = lookup->given[id];
-	const char *items[HAW_CONFIG_LIST_MAX];
-	size_t count = 0;
-	int result;
-
-	if (node)
-		result = list_expand(lookup, node, (const char *const *)node->arguments, node->argument_count,
-				     how, items, &count);
-	else
-		result = list_expand(lookup, NULL, defaults, 2, how, items, &count);
-	return result < 0 ? result : list_keep(lookup, items, count, list);
-}
-
-static int read_identities(struct haw_config_lookup *lookup, haw_host_values *v)
-{
-	static const char *const defaults[] = {"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"};
-	static const struct haw_expansion how = {true, true, PATH_TOKENS};
-	const char *items[HAW_CONFIG_LIST_MAX];
-	size_t count = 0;
-	int result = 0;
-
-	v->identity_files_set = lookup->identity_count > 0;
-	if (!v->identity_files_set)
-		result = list_expand(lookup, NULL, defaults, 3, &how, items, &count);
-	for (size_t i = 0; i < lookup->identity_count && result == 0; i++) {
-		const struct haw_config_node *node = lookup->identities[i];
-
-		if (node->argument_count > 1)
-			return haw_config_fail(node, lookup->err, HAW_EFORMAT, "takes one file");
-		result = list_expand(lookup, node, (const char *const *)node->arguments, 1, &how, items,
-				     &count);
-	}
-	return result < 0 ? result : list_keep(lookup, items, count, &v->identity_files);
-}
-
-static int read_known_hosts(struct haw_config_lookup *lookup, haw_host_values *v)
-{
-	static const char *const user[] = {"~/.ssh/known_hosts", "~/.ssh/known_hosts2"};
-	static const char *const global[] = {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"};
-	static const struct haw_expansion expanded = {true, true, PATH_TOKENS}, plain = {true, false, NULL};
-	int result = read_files(lookup, HAW_K_USER_KNOWN_HOSTS, user, &expanded, &v->user_known_hosts);
-
-	return result < 0
-		       ? result
-		       : read_files(lookup, HAW_K_GLOBAL_KNOWN_HOSTS, global, &plain, &v->global_known_hosts);
 }
 
 /* ---- Everything ---- */
@@ -331,7 +232,7 @@ static int read_host(struct haw_config_lookup *lookup, haw_host_values *v)
 {
 	static const struct haw_expansion how = {false, false, "%h"};
 	int result;
-	const struct haw_config_node *node = single(lookup, HAW_K_HOSTNAME, &result);
+	const struct haw_config_node *node = haw_config_single(lookup, HAW_K_HOSTNAME, &result);
 	char *name;
 
 	if (result < 0)
@@ -346,19 +247,31 @@ static int read_host(struct haw_config_lookup *lookup, haw_host_values *v)
 		if (*name >= 'A' && *name <= 'Z')
 			*name = (char)(*name - 'A' + 'a');
 	v->user = haw_config_own(lookup->host, strdup(lookup->config->user));
-	return v->user ? read_text(lookup, HAW_K_USER, &v->user) : haw_no_memory(lookup->err);
+	return v->user ? haw_config_read_text(lookup, HAW_K_USER, &v->user) : haw_no_memory(lookup->err);
 }
 
 static int read_lists(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	int result = read_text(lookup, HAW_K_CIPHERS, &v->ciphers);
+	const struct {
+		int id;
+		const char **text;
+	} lists[] = {
+		{HAW_K_CIPHERS, &v->ciphers},
+		{HAW_K_MACS, &v->macs},
+		{HAW_K_KEX, &v->kex},
+		{HAW_K_HOST_KEY_ALGORITHMS, &v->host_key_algorithms},
+		{HAW_K_PUBKEY_ALGORITHMS, &v->pubkey_algorithms},
+		{HAW_K_CA_ALGORITHMS, &v->ca_signature_algorithms},
+		{HAW_K_PREFERRED_AUTH, &v->preferred_authentications},
+		{HAW_K_HOST_KEY_ALIAS, &v->host_key_alias},
+	};
+	int result = 0;
 
-	if (result == 0)
-		result = read_text(lookup, HAW_K_MACS, &v->macs);
-	if (result == 0)
-		result = read_text(lookup, HAW_K_KEX, &v->kex);
-	if (result == 0)
-		result = read_text(lookup, HAW_K_HOST_KEY_ALGORITHMS, &v->host_key_algorithms);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && result == 0; i++)
+		result = haw_config_read_text(lookup, lists[i].id, lists[i].text);
+	/* As in ssh(1). */
+	for (char *at = (char *)v->host_key_alias; result == 0 && at && *at; at++)
+		*at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
 	return result;
 }
 
@@ -374,10 +287,11 @@ static int read_switches(struct haw_config_lookup *lookup, haw_host_values *v)
 		{HAW_K_PUBKEY_AUTH, &v->pubkey_authentication},
 		{HAW_K_PASSWORD_AUTH, &v->password_authentication},
 		{HAW_K_KBDINT_AUTH, &v->kbd_interactive_authentication},
+		{HAW_K_TCP_KEEP_ALIVE, &v->tcp_keep_alive},
 	};
 
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		int result = read_bool(lookup, switches[i].id, switches[i].value);
+		int result = haw_config_read_bool(lookup, switches[i].id, switches[i].value);
 
 		if (result < 0)
 			return result;
@@ -387,15 +301,20 @@ static int read_switches(struct haw_config_lookup *lookup, haw_host_values *v)
 
 static int read_choices(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	int strict = HAW_STRICT_ASK, level = HAW_LOG_LEVEL_INFO;
-	int result =
-		read_choice(lookup, HAW_K_STRICT, strict_choices, "yes, no, ask, accept-new or off", &strict);
+	static const struct haw_config_choice compressions[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
+	int strict = HAW_STRICT_ASK, level = HAW_LOG_LEVEL_INFO, compression = 0;
+	int result = haw_config_read_choice(lookup, HAW_K_STRICT, strict_choices,
+					    "yes, no, ask, accept-new or off", &strict);
 
 	if (result == 0)
-		result = read_choice(lookup, HAW_K_LOG_LEVEL, log_levels, "a log level", &level);
+		result = haw_config_read_choice(lookup, HAW_K_LOG_LEVEL, log_levels, "a log level", &level);
 	if (result == 0)
-		result =
-			read_choice(lookup, HAW_K_ADDRESS_FAMILY, families, "any, inet or inet6", &v->family);
+		result = haw_config_read_choice(lookup, HAW_K_ADDRESS_FAMILY, families, "any, inet or inet6",
+						&v->family);
+	if (result == 0)
+		result = haw_config_read_choice(lookup, HAW_K_COMPRESSION, compressions, "yes or no",
+						&compression);
+	v->compression = compression != 0;
 	v->strict_host_key = (enum haw_strict_host_key)strict;
 	v->log_level = (enum haw_log_level)level;
 	return result;
@@ -403,15 +322,28 @@ static int read_choices(struct haw_config_lookup *lookup, haw_host_values *v)
 
 static int read_numbers(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	uint64_t port = 22, count = 3;
-	int result = read_number(lookup, HAW_K_PORT, 1, 65535, "a port number from 1 to 65535", &port);
+	uint64_t port = 22, count = 3, prompts = 3, attempts = 1, rsa = 0;
+	int result =
+		haw_config_read_number(lookup, HAW_K_PORT, 1, 65535, "a port number from 1 to 65535", &port);
 
 	if (result == 0)
-		result = read_number(lookup, HAW_K_ALIVE_COUNT, 0, INT32_MAX, "a number", &count);
+		result = haw_config_read_number(lookup, HAW_K_ALIVE_COUNT, 0, INT32_MAX, "a number", &count);
 	if (result == 0)
 		result = read_time(lookup, HAW_K_CONNECT_TIMEOUT, &v->connect_timeout_s);
 	if (result == 0)
 		result = read_time(lookup, HAW_K_ALIVE_INTERVAL, &v->server_alive_interval_s);
+	if (result == 0)
+		result = haw_config_read_number(lookup, HAW_K_PASSWORD_PROMPTS, 0, INT32_MAX, "a number",
+						&prompts);
+	if (result == 0)
+		result = haw_config_read_number(lookup, HAW_K_ATTEMPTS, 1, INT32_MAX, "a number from 1",
+						&attempts);
+	if (result == 0)
+		result = haw_config_read_number(lookup, HAW_K_REQUIRED_RSA_SIZE, 0, INT32_MAX,
+						"a number of bits", &rsa);
+	v->password_prompts = (uint32_t)prompts;
+	v->connection_attempts = (uint32_t)attempts;
+	v->required_rsa_size = (uint32_t)rsa;
 	v->port = (uint16_t)port;
 	v->server_alive_count_max = (uint32_t)count;
 	return result;
@@ -422,7 +354,7 @@ int haw_config_read_values(struct haw_config_lookup *lookup)
 	static int (*const readers[])(struct haw_config_lookup *, haw_host_values *) = {
 		read_host, read_numbers, read_choices, read_switches, read_lists, read_rekey_limit,
 		/* Their tokens stand for what was read above. */
-		read_identities, read_known_hosts};
+		haw_config_read_route, haw_config_read_files};
 	haw_host_values *v = &lookup->host->values;
 
 	*v = (haw_host_values){
@@ -430,6 +362,7 @@ int haw_config_read_values(struct haw_config_lookup *lookup)
 		.pubkey_authentication = true,
 		.password_authentication = true,
 		.kbd_interactive_authentication = true,
+		.tcp_keep_alive = true,
 	};
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
 		int result = readers[i](lookup, v);

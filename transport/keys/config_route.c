@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values about the connection and its way: addresses, the socket, proxies.
+ */
+#include "transport/keys/config_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "transport/keys/text.h"
+
+/* ---- IPQoS ---- */
+
+/* Names of RFC 2474, 2597, 3246 and 8622, and of RFC 1349. */
+static const struct haw_config_choice qos_names[] = {
+	{"none", -1},          {"af11", 0x28}, {"af12", 0x30}, {"af13", 0x38},     {"af21", 0x48},
+	{"af22", 0x50},        {"af23", 0x58}, {"af31", 0x68}, {"af32", 0x70},     {"af33", 0x78},
+	{"af41", 0x88},        {"af42", 0x90}, {"af43", 0x98}, {"cs0", 0x00},      {"cs1", 0x20},
+	{"cs2", 0x40},         {"cs3", 0x60},  {"cs4", 0x80},  {"cs5", 0xa0},      {"cs6", 0xc0},
+	{"cs7", 0xe0},         {"ef", 0xb8},   {"le", 0x04},   {"lowdelay", 0x10}, {"throughput", 0x08},
+	{"reliability", 0x04}, {NULL, 0}};
+
+const char *haw_config_qos_name(int value)
+{
+	for (size_t i = 0; qos_names[i].text; i++)
+		if (qos_names[i].value == value)
+			return qos_names[i].text;
+	return NULL;
+}
+
+static bool parse_qos(const char *text, int *value)
+{
+	char *end;
+	long number;
+
+	for (size_t i = 0; qos_names[i].text; i++)
+		if (strcasecmp(qos_names[i].text, text) == 0) {
+			*value = qos_names[i].value;
+			return true;
+		}
+	errno = 0;
+	number = strtol(text, &end, 0);
+	*value = (int)number;
+	return *text && !*end && errno == 0 && number >= 0 && number <= 255;
+}
+
+/* One value, or one for interactive sessions and one for bulk. */
+static int read_qos(struct haw_config_lookup *lookup, haw_host_values *v)
+{
+	const struct haw_config_node *node = lookup->given[HAW_K_IP_QOS];
+
+	/* Left alone by default: the network treats bulk data as it treats other traffic. */
+	v->qos_interactive = v->qos_bulk = -1;
+	if (!node)
+		return 0;
+	if (node->argument_count > 2)
+		return haw_config_fail(node, lookup->err, HAW_EFORMAT, "takes one value or two");
+	if (!parse_qos(node->arguments[0], &v->qos_interactive) ||
+	    !parse_qos(node->arguments[node->argument_count - 1], &v->qos_bulk))
+		return haw_config_bad_value(lookup, node, "a class such as af21, a number, or none");
+	return 0;
+}
+
+/* ---- Proxies ---- */
+
+/* "[USER@]HOST[:PORT]" or "ssh://[USER@]HOST[:PORT]", LEN bytes. */
+static bool is_hop(const char *text, size_t len)
+{
+	char buffer[1024], *host = buffer, *colon, *end;
+	bool uri = len > 6 && strncasecmp(text, "ssh://", 6) == 0;
+
+	text += uri ? 6 : 0;
+	len -= uri ? 6 : 0;
+	if (len == 0 || len >= sizeof(buffer))
+		return false;
+	memcpy(buffer, text, len);
+	buffer[len] = '\0';
+	if (uri && len > 1 && buffer[len - 1] == '/')
+		buffer[len - 1] = '\0';
+	if (uri && strchr(buffer, '/'))
+		return false;
+	host = strrchr(buffer, '@') ? strrchr(buffer, '@') + 1 : buffer;
+	if (host == buffer + 1 || *host == '\0')
+		return false;
+	end = *host == '[' ? strchr(host, ']') : NULL;
+	if (*host == '[' && (!end || end == host + 1 || (end[1] && end[1] != ':')))
+		return false;
+	colon = end ? (end[1] ? end + 1 : NULL) : strchr(host, ':');
+	if (colon == host)
+		return false;
+	if (!colon || colon[1] == '\0')
+		return true;
+	return strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon + 1) <= 5 &&
+	       atol(colon + 1) >= 1 && atol(colon + 1) <= 65535;
+}
+
+/* The text of a ProxyJump without comment and trailing blanks; "none" is an empty one. */
+static int read_jump(struct haw_config_lookup *lookup, const struct haw_config_node *node, haw_host_values *v)
+{
+	char *text = haw_config_own(lookup->host, strdup(node->rest));
+	size_t len;
+
+	if (!text)
+		return haw_no_memory(lookup->err);
+	len = strcspn(text, "#");
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		len--;
+	text[len] = '\0';
+	if (strcasecmp(text, "none") == 0)
+		return 0;
+	for (const char *at = text;; at++) {
+		size_t part = strcspn(at, ",");
+
+		if (!is_hop(at, part))
+			return haw_config_fail(node, lookup->err, HAW_EFORMAT,
+					       "takes [USER@]HOST[:PORT], several with commas between, or "
+					       "\"none\"");
+		at += part;
+		if (!*at)
+			break;
+	}
+	v->proxy_jump = text;
+	return 0;
+}
+
+static int read_proxy(struct haw_config_lookup *lookup, haw_host_values *v)
+{
+	static const struct haw_expansion how = {false, false, "%hknpr"};
+	const struct haw_config_node *node = lookup->given[HAW_K_PROXY];
+
+	if (!node)
+		return 0;
+	if (strcmp(node->keyword->name, "ProxyJump") == 0)
+		return read_jump(lookup, node, v);
+	if (strcasecmp(node->rest, "none") == 0)
+		return 0;
+	v->proxy_command = haw_config_expand(lookup, node, node->rest, &how);
+	return v->proxy_command ? 0 : lookup->err->code;
+}
+
+int haw_config_read_route(struct haw_config_lookup *lookup, haw_host_values *v)
+{
+	int result = haw_config_read_text(lookup, HAW_K_BIND_ADDRESS, &v->bind_address);
+
+	if (result == 0)
+		result = haw_config_read_text(lookup, HAW_K_BIND_INTERFACE, &v->bind_interface);
+	if (result == 0)
+		result = read_qos(lookup, v);
+	return result < 0 ? result : read_proxy(lookup, v);
+}
