@@ -128,6 +128,64 @@ static int command_sign(char **a)
 	return put_out(&m);
 }
 
+static void show_options(const char *title, const haw_certificate_option *options, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		haw_message m;
+		haw_span text;
+
+		haw_message_read(&m, options[i].data.ptr, options[i].data.len);
+		text = options[i].data.len > 0 ? haw_get_string(&m) : options[i].data;
+		printf("%s %s %.*s\n", title, options[i].name, (int)text.len, (const char *)text.ptr);
+	}
+}
+
+/* certificate FILE: what it says, a line each */
+static int command_certificate(char **a)
+{
+	haw_key *key = haw_key_load_public(a[1], &err);
+	const haw_certificate *c = key ? haw_key_certificate(key) : NULL;
+	haw_key *plain = c ? haw_key_plain(key, &err) : NULL;
+
+	if (!plain) {
+		haw_key_free(key);
+		return failed();
+	}
+	printf("type %s\nshort %s\nkind %s\nid %s\nserial %llu\n", haw_key_type(key), haw_key_type_short(key),
+	       c->kind == HAW_CERTIFICATE_USER ? "user" : "host", c->key_id, (unsigned long long)c->serial);
+	printf("valid %llu %llu\n", (unsigned long long)c->valid_after, (unsigned long long)c->valid_before);
+	printf("key %s %s\n", haw_key_type(plain), haw_key_fingerprint(plain));
+	printf("fingerprint %s\n", haw_key_fingerprint(key));
+	printf("authority %s %s %s %d\n", c->authority_type, c->authority_fingerprint, c->signature_algorithm,
+	       c->verified);
+	for (size_t i = 0; i < c->principal_count; i++)
+		printf("principal %s\n", c->principals[i]);
+	show_options("critical", c->critical_options, c->critical_option_count);
+	show_options("extension", c->extensions, c->extension_count);
+	haw_key_free(plain);
+	haw_key_free(key);
+	return 0;
+}
+
+/* judge FILE KIND PRINCIPAL NOW ALGORITHMS OPTIONS ("": NULL) */
+static int command_judge(char **a)
+{
+	haw_key *key = haw_key_load_public(a[1], &err);
+	const haw_certificate *c = key ? haw_key_certificate(key) : NULL;
+	const haw_certificate_rules rules = {
+		.size = sizeof(rules),
+		.kind = strcmp(a[2], "user") == 0 ? HAW_CERTIFICATE_USER : HAW_CERTIFICATE_HOST,
+		.principal = passphrase(a[3]),
+		.now = strtoull(a[4], NULL, 10),
+		.algorithms = passphrase(a[5]),
+		.options = passphrase(a[6]),
+	};
+	int result = c ? haw_certificate_check(c, &rules, &err) : HAW_EINVAL;
+
+	haw_key_free(key);
+	return result < 0 ? failed() : 0;
+}
+
 static haw_known_hosts *load_hosts(const char *path)
 {
 	haw_known_hosts *kh = haw_known_hosts_new();
@@ -357,6 +415,7 @@ static const struct {
 	{"sign", 3, command_sign},     {"find", 3, command_find},         {"problems", 1, command_find},
 	{"check", 4, command_check},   {"add", 5, command_change},        {"remove", 3, command_change},
 	{"config", 4, command_config}, {"keywords", 0, command_keywords},
+	{"judge", 6, command_judge},   {"certificate", 1, command_certificate},
 };
 
 int main(int argc, char **argv)

@@ -18,6 +18,8 @@ struct haw_hostkey_type {
 	const char *curve;   /* RFC 5656's name, or NULL */
 	const char *group;   /* OpenSSL's name of the curve, or NULL */
 	uint16_t field_size; /* bytes of a coordinate */
+	uint8_t strings;     /* in a blob, behind the type's name: each number and text has its length */
+	bool device;	     /* a FIDO device signs (OpenSSH's PROTOCOL.u2f): an application's name follows */
 	const struct haw_hostkey_family *family;
 };
 
@@ -38,6 +40,16 @@ struct haw_hostkey_family {
 extern const struct haw_hostkey_family haw_hostkey_ed25519;
 extern const struct haw_hostkey_family haw_hostkey_ecdsa;
 extern const struct haw_hostkey_family haw_hostkey_rsa;
+
+/* A public key that was read from a blob, which APPLICATION points into. */
+struct haw_hostkey_public {
+	const struct haw_hostkey_type *type;
+	EVP_PKEY *pkey;
+	haw_span application; /* of a device's key */
+};
+
+/* Read the blob of a key of any type, which is no certificate. OUT->pkey is the caller's. */
+int haw_hostkey_read(haw_span blob, struct haw_hostkey_public *out, haw_error *err);
 
 /* The type of KEY, or NULL; the type that NAME names, or NULL. */
 const struct haw_hostkey_type *haw_hostkey_find_type(const EVP_PKEY *key);

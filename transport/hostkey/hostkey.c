@@ -11,12 +11,13 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct haw_hostkey_type types[] = {
-	{.name = "ssh-ed25519", .family = &haw_hostkey_ed25519},
+	{.name = "ssh-ed25519", .strings = 1, .family = &haw_hostkey_ed25519},
 	{
 		.name = "ecdsa-sha2-nistp256",
 		.curve = "nistp256",
 		.group = "prime256v1",
 		.field_size = 32,
+		.strings = 2,
 		.family = &haw_hostkey_ecdsa,
 	},
 	{
@@ -24,6 +25,7 @@ static const struct haw_hostkey_type types[] = {
 		.curve = "nistp384",
 		.group = "secp384r1",
 		.field_size = 48,
+		.strings = 2,
 		.family = &haw_hostkey_ecdsa,
 	},
 	{
@@ -31,9 +33,25 @@ static const struct haw_hostkey_type types[] = {
 		.curve = "nistp521",
 		.group = "secp521r1",
 		.field_size = 66,
+		.strings = 2,
 		.family = &haw_hostkey_ecdsa,
 	},
-	{.name = "ssh-rsa", .family = &haw_hostkey_rsa},
+	{.name = "ssh-rsa", .strings = 2, .family = &haw_hostkey_rsa},
+	{
+		.name = "sk-ssh-ed25519@openssh.com",
+		.strings = 2,
+		.device = true,
+		.family = &haw_hostkey_ed25519,
+	},
+	{
+		.name = "sk-ecdsa-sha2-nistp256@openssh.com",
+		.curve = "nistp256",
+		.group = "prime256v1",
+		.field_size = 32,
+		.strings = 3,
+		.device = true,
+		.family = &haw_hostkey_ecdsa,
+	},
 };
 
 /* Best first. RFC 5656 §6.2.1 ties the digest to the size of the curve. */
@@ -59,6 +77,13 @@ static const struct haw_signature_algorithm algorithms[] = {
 	},
 	{.name = "rsa-sha2-512", .key_type = "ssh-rsa", .digest = "SHA512"},
 	{.name = "rsa-sha2-256", .key_type = "ssh-rsa", .digest = "SHA256"},
+	{.name = "sk-ssh-ed25519@openssh.com", .key_type = "sk-ssh-ed25519@openssh.com"},
+	{
+		.name = "sk-ecdsa-sha2-nistp256@openssh.com",
+		.key_type = "sk-ecdsa-sha2-nistp256@openssh.com",
+		.digest = "SHA256",
+		.curve = "nistp256",
+	},
 };
 
 int haw_hostkey_malformed(haw_error *err, const char *what)
@@ -114,7 +139,7 @@ static bool is_of_type(const EVP_PKEY *key, const struct haw_hostkey_type *type)
 	char group[32] = "";
 	size_t len;
 
-	if (!EVP_PKEY_is_a(key, type->family->evp_name))
+	if (type->device || !EVP_PKEY_is_a(key, type->family->evp_name))
 		return false;
 	if (type->group)
 		return EVP_PKEY_get_group_name(key, group, sizeof(group), &len) == 1 &&
@@ -162,34 +187,53 @@ haw_span haw_hostkey_type(haw_span blob)
 	return haw_get_string(&in);
 }
 
-EVP_PKEY *haw_hostkey_parse(haw_span blob, haw_error *err)
+static int unsupported(haw_span name, haw_error *err)
 {
-	const struct haw_hostkey_type *type;
+	char shown[80];
+
+	return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_PEER, 0,
+			     "keys of type %s are not supported here",
+			     haw_escape(shown, sizeof(shown), name.ptr, name.len));
+}
+
+int haw_hostkey_read(haw_span blob, struct haw_hostkey_public *out, haw_error *err)
+{
+	haw_error local;
 	haw_message in;
 	haw_span name;
-	EVP_PKEY *key;
 
+	if (!err)
+		err = &local;
 	haw_message_read(&in, blob.ptr, blob.len);
 	name = haw_get_string(&in);
-	if (!haw_message_ok(&in) || blob.len > HAW_HOSTKEY_BLOB_MAX) {
-		haw_hostkey_malformed(err, "a public key is malformed");
-		return NULL;
-	}
-	type = haw_hostkey_named_type(name);
-	if (!type) {
-		char shown[80];
+	*out = (struct haw_hostkey_public){.type = haw_hostkey_named_type(name)};
+	if (!haw_message_ok(&in) || blob.len > HAW_HOSTKEY_BLOB_MAX)
+		return haw_hostkey_malformed(err, "a public key is malformed");
+	if (!out->type)
+		return unsupported(name, err);
+	out->pkey = out->type->family->parse(out->type, &in, err);
+	if (!out->pkey)
+		return err->code;
+	if (out->type->device)
+		out->application = haw_get_string(&in);
+	if (haw_message_complete(&in))
+		return 0;
+	EVP_PKEY_free(out->pkey);
+	out->pkey = NULL;
+	return haw_hostkey_malformed(err, "a public key is cut short, or there are bytes behind it");
+}
 
-		haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_PEER, 0, "keys of type %s are not supported",
-			      haw_escape(shown, sizeof(shown), name.ptr, name.len));
+EVP_PKEY *haw_hostkey_parse(haw_span blob, haw_error *err)
+{
+	struct haw_hostkey_public key;
+
+	if (haw_hostkey_read(blob, &key, err) < 0)
 		return NULL;
-	}
-	key = type->family->parse(type, &in, err);
-	if (key && !haw_message_complete(&in)) {
-		haw_hostkey_malformed(err, "there are bytes behind a public key");
-		EVP_PKEY_free(key);
-		return NULL;
-	}
-	return key;
+	if (!key.type->device)
+		return key.pkey;
+	EVP_PKEY_free(key.pkey);
+	unsupported(haw_hostkey_type(blob), err);
+	return NULL;
 }
 
 int haw_hostkey_encode(EVP_PKEY *key, haw_message *out, haw_error *err)

@@ -35,9 +35,14 @@ const struct haw_signature_algorithm *haw_signature_algorithm_at(size_t index);
 /* Whether the OpenSSL at hand, as configured, has what ALGORITHM needs. Any thread. */
 bool haw_signature_algorithm_available(const struct haw_signature_algorithm *algorithm);
 
+/* The signature algorithm behind NAME as host keys and authentication name it: an algorithm above, or
+ * that of a certificate ("rsa-sha2-256-cert-v01@openssh.com": rsa-sha2-256), which *CERTIFICATE tells.
+ * NULL if there is none. */
+const struct haw_signature_algorithm *haw_key_algorithm_find(haw_span name, bool *certificate);
+
 /* Read a public key BLOB, strictly: canonical integers, point on the curve, no trailing bytes, RSA
- * within bounds. The caller frees the result with EVP_PKEY_free. NULL: HAW_EFORMAT (malformed),
- * HAW_EUNSUPPORTED (type or size), HAW_ECRYPTO. */
+ * within bounds; neither a certificate nor a FIDO device's key. The caller frees the result with
+ * EVP_PKEY_free. NULL: HAW_EFORMAT (malformed), HAW_EUNSUPPORTED (type or size), HAW_ECRYPTO. */
 EVP_PKEY *haw_hostkey_parse(haw_span blob, haw_error *err);
 /* The blob's type name without reading the rest; empty if it is malformed. */
 haw_span haw_hostkey_type(haw_span blob);
@@ -58,6 +63,9 @@ HAW_MUST_USE int haw_hostkey_sign(EVP_PKEY *key, const char *algorithm, haw_span
  * the codes of haw_hostkey_parse for a bad BLOB. Fails closed. */
 HAW_MUST_USE int haw_hostkey_verify(EVP_PKEY *key, const char *algorithm, haw_span data, haw_span signature,
 				    haw_error *err);
+/* The same with the key's BLOB of any type, or a certificate for the key inside it; ALGORITHM as
+ * haw_key_algorithm_find has it, and of a certificate only for a certificate and the other way round.
+ * The signature itself names the plain algorithm. What the certificate says is not judged here. */
 HAW_MUST_USE int haw_hostkey_verify_blob(haw_span blob, const char *algorithm, haw_span data,
 					 haw_span signature, haw_error *err);
 

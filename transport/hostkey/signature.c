@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Signatures: string algorithm, string signature (RFC 4253 §6.6).
+ * Signatures: string algorithm, string signature (RFC 4253 §6.6); a FIDO device appends its flags and
+ * a counter.
  */
 #include <string.h>
 
 #include <openssl/err.h>
 
+#include "transport/hostkey/certificate.h"
 #include "transport/hostkey/family.h"
 
 static int make_raw(EVP_PKEY *key, const char *digest, haw_span data, haw_message *raw)
@@ -66,62 +68,128 @@ static bool raw_is_right(EVP_PKEY *key, const char *digest, haw_span data, haw_s
 	return right;
 }
 
-static const struct haw_signature_algorithm *algorithm_named(haw_span name)
-{
-	const struct haw_signature_algorithm *each;
-
-	for (size_t i = 0; (each = haw_signature_algorithm_at(i)); i++)
-		if (haw_span_is(name, each->name))
-			return each;
-	return NULL;
-}
-
 static int wrong(haw_error *err, const char *why)
 {
 	return haw_error_set(err, HAW_EINTEGRITY, HAW_FAULT_PEER, 0, "%s", why);
 }
 
-int haw_hostkey_verify(EVP_PKEY *key, const char *algorithm, haw_span data, haw_span signature,
-		       haw_error *err)
+/* What a device signs in place of DATA (PROTOCOL.u2f): its application's digest, flags, counter, and
+ * the digest of DATA. */
+static bool wrap_for_device(const struct haw_hostkey_public *key, haw_span flags_and_counter, haw_span data,
+			    haw_message *out)
 {
-	const struct haw_hostkey_type *type = haw_hostkey_find_type(key);
+	uint8_t *application = haw_put_space(out, 32), *digest;
+	size_t len;
+	bool done = application && EVP_Q_digest(NULL, "SHA256", NULL, key->application.ptr,
+						key->application.len, application, &len) == 1;
+
+	haw_put_bytes(out, flags_and_counter.ptr, flags_and_counter.len);
+	digest = haw_put_space(out, 32);
+	return done && digest && EVP_Q_digest(NULL, "SHA256", NULL, data.ptr, data.len, digest, &len) == 1;
+}
+
+static bool is_right(const struct haw_hostkey_public *key, const struct haw_signature_algorithm *algorithm,
+		     haw_span data, haw_span wire, haw_span flags_and_counter)
+{
+	uint8_t wrapped_bytes[32 + 5 + 32];
+	haw_message raw, wrapped;
+	bool right = true;
+
+	haw_message_write_to(&wrapped, wrapped_bytes, sizeof(wrapped_bytes));
+	if (key->type->device) {
+		right = wrap_for_device(key, flags_and_counter, data, &wrapped);
+		data = haw_message_all(&wrapped);
+	}
+	haw_message_write(&raw, HAW_SIGNATURE_BLOB_MAX);
+	right = right && key->type->family->from_wire(key->type, key->pkey, wire, &raw) &&
+		raw_is_right(key->pkey, algorithm->digest, data, haw_message_all(&raw));
+	haw_message_free(&raw);
+	return right;
+}
+
+static int verify(const struct haw_hostkey_public *key, const struct haw_signature_algorithm *wanted,
+		  haw_span data, haw_span signature, haw_error *err)
+{
 	const struct haw_signature_algorithm *named;
-	haw_message in, raw;
-	haw_span name, wire;
-	bool right;
+	haw_span name, wire, flags_and_counter = {NULL, 0};
+	haw_message in;
+	bool certificate;
 
 	haw_message_read(&in, signature.ptr, signature.len);
 	name = haw_get_string(&in);
 	wire = haw_get_string(&in);
+	if (key->type && key->type->device)
+		flags_and_counter = haw_get_bytes(&in, 5);
 	if (!haw_message_complete(&in) || signature.len > HAW_SIGNATURE_BLOB_MAX)
 		return haw_hostkey_malformed(err, "a signature is malformed");
-	named = algorithm_named(name);
+	named = haw_key_algorithm_find(name, &certificate);
 	/* RFC 8332 §3.2: the key's type says nothing about the digest; what was agreed must be what
 	 * was signed with, or a peer could choose a weaker one. */
-	if (!named || (algorithm && !haw_span_is(name, algorithm)))
+	if (!named || certificate || (wanted && named != wanted))
 		return wrong(err, "a signature was made with another algorithm than the one agreed on");
-	if (!type || strcmp(type->name, named->key_type) != 0)
+	if (!key->type || strcmp(key->type->name, named->key_type) != 0)
 		return wrong(err, "a signature's algorithm does not belong to its key");
-	haw_message_write(&raw, HAW_SIGNATURE_BLOB_MAX);
-	right = type->family->from_wire(type, key, wire, &raw) &&
-		raw_is_right(key, named->digest, data, haw_message_all(&raw));
-	haw_message_free(&raw);
-	return right ? 0 : wrong(err, "a signature does not match its key and data");
+	return is_right(key, named, data, wire, flags_and_counter)
+		       ? 0
+		       : wrong(err, "a signature does not match its key and data");
+}
+
+static int find_wanted(const char *algorithm, bool certificate, const struct haw_signature_algorithm **wanted,
+		       haw_error *err)
+{
+	bool names_certificate = certificate;
+
+	*wanted = NULL;
+	if (!algorithm)
+		return 0;
+	*wanted = haw_key_algorithm_find((haw_span){(const uint8_t *)algorithm, strlen(algorithm)},
+					 &names_certificate);
+	if (!*wanted)
+		return wrong(err, "a signature was made with another algorithm than the one agreed on");
+	if (names_certificate != certificate)
+		return wrong(err, certificate ? "a certificate came where a plain key was agreed on"
+					      : "a plain key came where a certificate was agreed on");
+	return 0;
+}
+
+int haw_hostkey_verify(EVP_PKEY *pkey, const char *algorithm, haw_span data, haw_span signature,
+		       haw_error *err)
+{
+	const struct haw_hostkey_public key = {.type = haw_hostkey_find_type(pkey), .pkey = pkey};
+	const struct haw_signature_algorithm *wanted;
+	int result = find_wanted(algorithm, false, &wanted, err);
+
+	return result < 0 ? result : verify(&key, wanted, data, signature, err);
 }
 
 int haw_hostkey_verify_blob(haw_span blob, const char *algorithm, haw_span data, haw_span signature,
 			    haw_error *err)
 {
-	EVP_PKEY *key;
-	haw_error local;
+	const struct haw_signature_algorithm *wanted;
+	bool certificate = haw_certificate_is(blob);
+	struct haw_hostkey_public key;
+	haw_message plain;
 	int result;
 
-	if (!err)
-		err = &local;
-	key = haw_hostkey_parse(blob, err);
-	if (!key)
-		return err->code;
-	result = haw_hostkey_verify(key, algorithm, data, signature, err);
-	EVP_PKEY_free(key);
+	haw_message_write(&plain, HAW_HOSTKEY_BLOB_MAX);
+	if (certificate) {
+		struct haw_certificate_fields fields;
+
+		result = haw_certificate_read(blob, &fields, err);
+		if (result == 0)
+			result = haw_certificate_put_plain(&fields, &plain, err);
+		blob = haw_message_all(&plain);
+	} else {
+		result = 0;
+	}
+	if (result == 0)
+		result = find_wanted(algorithm, certificate, &wanted, err);
+	if (result == 0)
+		result = haw_hostkey_read(blob, &key, err);
+	if (result == 0) {
+		result = verify(&key, wanted, data, signature, err);
+		EVP_PKEY_free(key.pkey);
+	}
+	haw_message_free(&plain);
 	return result;
 }

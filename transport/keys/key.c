@@ -13,7 +13,8 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 
-#include "transport/hostkey/hostkey.h"
+#include "transport/hostkey/certificate.h"
+#include "transport/hostkey/family.h"
 #include "transport/keys/key_internal.h"
 #include "transport/keys/text.h"
 
@@ -34,6 +35,7 @@ static void dispose(haw_key *key)
 	EVP_PKEY_free(key->pkey);
 	free(key->blob);
 	free(key->comment);
+	haw_certificate_free(key->certificate);
 	free(key);
 }
 
@@ -46,6 +48,18 @@ static int judge_rsa_size(EVP_PKEY *pkey, haw_error *err)
 	return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
 			     "the RSA key has %d bits; from %d to %d are accepted", bits, HAW_RSA_BITS_MIN,
 			     HAW_RSA_BITS_MAX);
+}
+
+static int set_blob(haw_key *key, haw_span blob, haw_error *err)
+{
+	key->blob = malloc(blob.len);
+	if (!key->blob)
+		return haw_no_memory(err);
+	memcpy(key->blob, blob.ptr, blob.len);
+	key->blob_len = blob.len;
+	if (!haw_fingerprint_sha256(blob, key->fingerprint, sizeof(key->fingerprint)))
+		return haw_error_set(err, HAW_ECRYPTO, HAW_FAULT_LOCAL, 0, "OpenSSL refuses SHA-256");
+	return 0;
 }
 
 /* Fill in what follows from the key. */
@@ -61,25 +75,17 @@ static int describe(haw_key *key, haw_error *err)
 		return haw_error_set(
 			err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
 			"the key is of a type that is not supported (ed25519, ecdsa and rsa are)");
-	key->bits = (unsigned int)EVP_PKEY_get_bits(key->pkey);
-	if (strcmp(key->type, "ssh-ed25519") == 0)
-		key->bits = 256;
+	key->bits = haw_hostkey_bits(key->pkey);
 	haw_message_write(&m, 0);
 	result = haw_hostkey_encode(key->pkey, &m, err);
-	if (result == 0) {
-		key->blob = haw_message_take(&m, &key->blob_len);
-		if (!key->blob)
-			result = haw_no_memory(err);
-	}
+	if (result == 0)
+		result = set_blob(key, haw_message_all(&m), err);
 	haw_message_free(&m);
-	if (result < 0)
-		return result;
-	if (!haw_fingerprint_sha256(haw_key_blob(key), key->fingerprint, sizeof(key->fingerprint)))
-		return haw_error_set(err, HAW_ECRYPTO, HAW_FAULT_LOCAL, 0, "OpenSSL refuses SHA-256");
-	return 0;
+	return result;
 }
 
-haw_key *haw_key_wrap(EVP_PKEY *pkey, bool can_sign, haw_span comment, haw_error *err)
+/* A key of PKEY, which is taken over, that is still to be described. */
+static haw_key *new_key(EVP_PKEY *pkey, haw_span comment, haw_error *err)
 {
 	haw_key *key = calloc(1, sizeof(*key));
 
@@ -90,18 +96,56 @@ haw_key *haw_key_wrap(EVP_PKEY *pkey, bool can_sign, haw_span comment, haw_error
 	}
 	atomic_init(&key->references, 1);
 	key->pkey = pkey;
-	key->can_sign = can_sign;
 	/* A comment is text: it ends at a NUL, and nobody needs more than a screen of it. */
 	if (comment.len > HAW_KEY_COMMENT_MAX)
 		comment.len = HAW_KEY_COMMENT_MAX;
 	key->comment = comment.len > 0 ? strndup((const char *)comment.ptr, comment.len) : strdup("");
-	if (!key->comment)
-		haw_no_memory(err);
-	if (!key->comment || describe(key, err) < 0) {
-		dispose(key);
+	if (key->comment)
+		return key;
+	haw_no_memory(err);
+	dispose(key);
+	return NULL;
+}
+
+haw_key *haw_key_wrap(EVP_PKEY *pkey, bool can_sign, haw_span comment, haw_error *err)
+{
+	haw_key *key = new_key(pkey, comment, err);
+
+	if (!key)
 		return NULL;
-	}
-	return key;
+	key->can_sign = can_sign;
+	if (describe(key, err) == 0)
+		return key;
+	dispose(key);
+	return NULL;
+}
+
+haw_key *haw_key_from_plain_blob(haw_span blob, haw_error *err)
+{
+	struct haw_hostkey_public public_key;
+	haw_key *key;
+
+	if (haw_hostkey_read(blob, &public_key, err) < 0)
+		return NULL;
+	key = new_key(public_key.pkey, (haw_span){NULL, 0}, err);
+	if (!key)
+		return NULL;
+	key->type = public_key.type->name;
+	key->bits = haw_hostkey_bits(key->pkey);
+	if (set_blob(key, blob, err) == 0)
+		return key;
+	dispose(key);
+	return NULL;
+}
+
+haw_key *haw_key_copy_plain(const haw_key *key, haw_error *err)
+{
+	haw_span comment = {(const uint8_t *)key->comment, strlen(key->comment)};
+
+	if (!key->can_sign)
+		return haw_key_from_plain_blob(haw_key_blob(key), err);
+	EVP_PKEY_up_ref(key->pkey);
+	return haw_key_wrap(key->pkey, true, comment, err);
 }
 
 haw_key *haw_key_ref(const haw_key *key)
@@ -120,12 +164,16 @@ void haw_key_free(haw_key *key)
 
 haw_key *haw_key_from_blob(haw_span blob, haw_error *err)
 {
-	EVP_PKEY *pkey = haw_hostkey_parse(blob, err);
-
-	return pkey ? haw_key_wrap(pkey, false, (haw_span){NULL, 0}, err) : NULL;
+	return haw_certificate_is(blob) ? haw_key_from_certificate(blob, err)
+					: haw_key_from_plain_blob(blob, err);
 }
 
 /* ---- Properties ---- */
+
+static const char *plain_type(const haw_key *key)
+{
+	return key->certificate ? haw_certificate_key_type(key->certificate) : key->type;
+}
 
 const char *haw_key_type(const haw_key *key)
 {
@@ -134,9 +182,20 @@ const char *haw_key_type(const haw_key *key)
 
 const char *haw_key_type_short(const haw_key *key)
 {
-	if (strcmp(key->type, "ssh-ed25519") == 0)
-		return "ED25519";
-	return strcmp(key->type, "ssh-rsa") == 0 ? "RSA" : "ECDSA";
+	static const struct {
+		const char *type, *plain, *certificate;
+	} names[] = {
+		{"ssh-ed25519", "ED25519", "ED25519-CERT"},
+		{"ssh-rsa", "RSA", "RSA-CERT"},
+		{"sk-ssh-ed25519@openssh.com", "ED25519-SK", "ED25519-SK-CERT"},
+		{"sk-ecdsa-sha2-nistp256@openssh.com", "ECDSA-SK", "ECDSA-SK-CERT"},
+	};
+	const char *type = plain_type(key);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(type, names[i].type) == 0)
+			return key->certificate ? names[i].certificate : names[i].plain;
+	return key->certificate ? "ECDSA-CERT" : "ECDSA";
 }
 
 haw_span haw_key_blob(const haw_key *key)
@@ -172,6 +231,11 @@ char *haw_key_fingerprint_md5(const haw_key *key, char out[HAW_FINGERPRINT_SIZE]
 	return out;
 }
 
+const haw_certificate *haw_key_certificate(const haw_key *key)
+{
+	return key->certificate ? haw_certificate_of(key->certificate) : NULL;
+}
+
 bool haw_key_can_sign(const haw_key *key)
 {
 	return key->can_sign;
@@ -187,20 +251,24 @@ bool haw_key_equal(const haw_key *a, const haw_key *b)
 const char *haw_key_algorithm_at(const haw_key *key, size_t index)
 {
 	static const char *const rsa[] = {"rsa-sha2-512", "rsa-sha2-256"};
+	static const char *const rsa_certificate[] = {"rsa-sha2-512-cert-v01@openssh.com",
+						      "rsa-sha2-256-cert-v01@openssh.com"};
 
-	if (strcmp(key->type, "ssh-rsa") == 0)
-		return index < 2 ? rsa[index] : NULL;
+	if (strcmp(plain_type(key), "ssh-rsa") == 0)
+		return index > 1 ? NULL : key->certificate ? rsa_certificate[index] : rsa[index];
 	return index == 0 ? key->type : NULL;
 }
 
-static bool serves(const haw_key *key, const char *algorithm)
+/* The signature algorithm that ALGORITHM stands for, if keys of KEY's type serve it. */
+static const struct haw_signature_algorithm *served(const haw_key *key, const char *algorithm)
 {
-	const char *name;
+	const haw_span name = {(const uint8_t *)algorithm, strlen(algorithm)};
+	bool certificate;
+	const struct haw_signature_algorithm *found = haw_key_algorithm_find(name, &certificate);
 
-	for (size_t i = 0; (name = haw_key_algorithm_at(key, i)) != NULL; i++)
-		if (strcmp(name, algorithm) == 0)
-			return true;
-	return false;
+	if (!found || strcmp(found->key_type, plain_type(key)) != 0 || (certificate && !key->certificate))
+		return NULL;
+	return found;
 }
 
 static int wrong_algorithm(const haw_key *key, const char *algorithm, haw_error *err)
@@ -213,34 +281,55 @@ static int wrong_algorithm(const haw_key *key, const char *algorithm, haw_error 
 
 int haw_key_sign(const haw_key *key, const char *algorithm, haw_span data, haw_message *out, haw_error *err)
 {
+	const struct haw_signature_algorithm *chosen;
+
 	if (!key->can_sign)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 				     "the private half of the key is not there to sign with");
 	if (!algorithm)
 		algorithm = haw_key_algorithm_at(key, 0);
-	if (!serves(key, algorithm))
+	chosen = served(key, algorithm);
+	if (!chosen)
 		return wrong_algorithm(key, algorithm, err);
-	return haw_hostkey_sign(key->pkey, algorithm, data, out, err);
+	return haw_hostkey_sign(key->pkey, chosen->name, data, out, err);
+}
+
+/* PROTOCOL.u2f: bit 0 of the flags behind the signature says that somebody was there. */
+static bool was_touched(haw_span signature)
+{
+	haw_message m;
+
+	haw_message_read(&m, signature.ptr, signature.len);
+	haw_get_string(&m);
+	haw_get_string(&m);
+	return (haw_get_byte(&m) & 1) != 0;
 }
 
 int haw_key_verify(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
 		   haw_error *err)
 {
+	const haw_span type = haw_hostkey_type(signature);
+	const struct haw_signature_algorithm *chosen;
 	char named[64];
-	haw_message m;
-	haw_span name;
+	int result;
 
-	haw_message_read(&m, signature.ptr, signature.len);
-	name = haw_get_string(&m);
-	if (!haw_message_ok(&m) || name.len >= sizeof(named) || memchr(name.ptr, '\0', name.len))
+	if (type.len == 0 || type.len >= sizeof(named) || memchr(type.ptr, '\0', type.len))
 		return haw_key_format_error(err, "the signature is malformed");
-	memcpy(named, name.ptr, name.len);
-	named[name.len] = '\0';
+	memcpy(named, type.ptr, type.len);
+	named[type.len] = '\0';
 	if (!algorithm)
 		algorithm = named;
-	if (!serves(key, algorithm))
+	chosen = served(key, algorithm);
+	if (!chosen)
 		return wrong_algorithm(key, algorithm, err);
-	return haw_hostkey_verify(key->pkey, algorithm, data, signature, err);
+	if (strcmp(chosen->name, named) != 0)
+		return haw_error_set(err, HAW_EINTEGRITY, HAW_FAULT_PEER, 0,
+				     "a signature was made with another algorithm than the one agreed on");
+	result = haw_hostkey_verify_blob(haw_key_blob(key), NULL, data, signature, err);
+	if (result == 0 && strncmp(chosen->name, "sk-", 3) == 0 && !was_touched(signature))
+		return haw_error_set(err, HAW_EINTEGRITY, HAW_FAULT_PEER, 0,
+				     "a device signed without anybody touching it");
+	return result;
 }
 
 /* ---- Making one ---- */

@@ -16,6 +16,8 @@ enum {
 	HAW_KEY_COMMENT_MAX = 4096
 };
 
+struct haw_certificate_copy;
+
 struct haw_key {
 	atomic_uint references;
 	EVP_PKEY *pkey;
@@ -26,10 +28,26 @@ struct haw_key {
 	size_t blob_len;
 	char *comment;
 	char fingerprint[HAW_FINGERPRINT_SIZE];
+	struct haw_certificate_copy *certificate; /* NULL: a plain key */
 };
 
 /* Make a key of PKEY, which is taken over (freed on failure too). COMMENT may be empty. */
 haw_key *haw_key_wrap(EVP_PKEY *pkey, bool can_sign, haw_span comment, haw_error *err);
+
+/* A public key of BLOB, of any type but a certificate. */
+haw_key *haw_key_from_plain_blob(haw_span blob, haw_error *err);
+
+/* Another key object with the same halves, without a certificate; KEY is plain or can sign. */
+haw_key *haw_key_copy_plain(const haw_key *key, haw_error *err);
+
+/* ---- Certificates: certificate.c ---- */
+
+/* A key of BLOB, a certificate. */
+haw_key *haw_key_from_certificate(haw_span blob, haw_error *err);
+const haw_certificate *haw_certificate_of(const struct haw_certificate_copy *copy);
+/* The type of the key inside; constant. */
+const char *haw_certificate_key_type(const struct haw_certificate_copy *copy);
+void haw_certificate_free(struct haw_certificate_copy *copy);
 
 /* ---- OpenSSH's format (PROTOCOL.key): openssh_format.c, openssh_cipher.c ---- */
 

@@ -329,15 +329,21 @@ int haw_key_format_private(const haw_key *key, haw_message *out, const char *pas
 			   haw_error *err)
 {
 	haw_message bytes;
+	haw_key *plain;
 	int result;
 
 	if (!key->can_sign)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 				     "the key has no private half to write");
+	/* A certificate stands in a file of its own. */
+	plain = haw_key_plain(key, err);
+	if (!plain)
+		return HAW_ENOMEM;
 	haw_message_write(&bytes, 0);
-	result = put_container(key, passphrase, rounds ? rounds : ROUNDS_DEFAULT, &bytes, err);
+	result = put_container(plain, passphrase, rounds ? rounds : ROUNDS_DEFAULT, &bytes, err);
 	if (result == 0)
 		result = put_armour(haw_message_all(&bytes), out, err);
 	haw_message_free(&bytes);
+	haw_key_free(plain);
 	return result;
 }
