@@ -213,7 +213,8 @@ HAW_API haw_op *haw_sftp_remove_start(haw_sftp *sftp, const char *path, haw_op_f
 /* OVERWRITE: replace what stands at TO in one step (posix-rename; HAW_EUNSUPPORTED without it). */
 HAW_API haw_op *haw_sftp_rename_start(haw_sftp *sftp, const char *from, const char *to, bool overwrite,
 				      haw_op_fn done, void *user, haw_error *err);
-/* Make PATH a symbolic link that holds TARGET (the argument order that OpenSSH uses on the wire). */
+/* Make PATH a symbolic link that holds TARGET. On the wire they have OpenSSH's order, the draft's where the
+ * server is known to want that, which a session does not know that has not heard the server's version. */
 HAW_API haw_op *haw_sftp_symlink_start(haw_sftp *sftp, const char *target, const char *path, haw_op_fn done,
 				       void *user, haw_error *err);
 HAW_API haw_op *haw_sftp_hardlink_start(haw_sftp *sftp, const char *existing, const char *path,

@@ -53,6 +53,29 @@ static void long_temporary_names(void)
 	free(two);
 }
 
+/* Long names are not cut within a character. */
+static void temporary_names_of_characters(void)
+{
+	static const char *const characters[] = {"\xc3\xbc", "\xe6\xbc\xa2", "\xf0\x9f\x9a\xa2"};
+	char name[256], *temporary;
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t ahead = 0; ahead < 4; ahead++) {
+			size_t len = ahead, size = strlen(characters[i]), kept;
+
+			memset(name, 'x', ahead);
+			for (; len + size <= 255; len += size)
+				memcpy(name + len, characters[i], size);
+			name[len] = '\0';
+			temporary = cp_temp_path(name);
+			CHECK(temporary && strlen(temporary) <= 255);
+			kept = strlen(temporary) - 2 - 16 - strlen(".hawser-part");
+			CHECK(kept > 200 && (kept - ahead) % size == 0);
+			CHECK(memcmp(temporary + 1, name, kept) == 0);
+			free(temporary);
+		}
+}
+
 static bool is(char *got, const char *wanted)
 {
 	bool same = got && strcmp(got, wanted) == 0;
@@ -196,6 +219,7 @@ int main(void)
 {
 	RUN(temporary_names);
 	RUN(long_temporary_names);
+	RUN(temporary_names_of_characters);
 	RUN(parts_of_paths);
 	RUN(json_objects);
 	RUN(json_names);

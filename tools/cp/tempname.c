@@ -20,6 +20,17 @@ static uint64_t hash(const char *text, size_t len)
 	return h;
 }
 
+/* How much of NAME, at most MAX bytes, can stand alone: servers that take names for UTF-8 refuse half a
+ * character. What is not UTF-8 is cut where MAX says. */
+static size_t cut(const char *name, size_t max)
+{
+	size_t at = max;
+
+	while (at > 0 && max - at < 4 && ((unsigned char)name[at] & 0xc0) == 0x80)
+		at--;
+	return ((unsigned char)name[at] & 0xc0) == 0x80 ? max : at;
+}
+
 char *cp_temp_path(const char *path)
 {
 	size_t len = strlen(path), base, name, kept;
@@ -34,7 +45,7 @@ char *cp_temp_path(const char *path)
 	if (1 + name + sizeof(suffix) - 1 <= NAME_LIMIT) {
 		result = asprintf(&out, "%.*s.%.*s%s", (int)base, path, (int)name, path + base, suffix);
 	} else {
-		kept = NAME_LIMIT - 1 - 1 - DIGITS - (sizeof(suffix) - 1);
+		kept = cut(path + base, NAME_LIMIT - 1 - 1 - DIGITS - (sizeof(suffix) - 1));
 		result = asprintf(&out, "%.*s.%.*s-%016llx%s", (int)base, path, (int)kept, path + base,
 				  (unsigned long long)hash(path + base, name), suffix);
 	}

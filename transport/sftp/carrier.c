@@ -48,6 +48,16 @@ static bool channel_pipelines(void *stream)
 	return haw_transport_peer_pipelines(haw_channel_transport(stream));
 }
 
+/* AsyncSSH goes by the draft, but for clients that call themselves OpenSSH or Paramiko. */
+static bool channel_link_first(void *stream)
+{
+	static const char asyncssh[] = "SSH-2.0-AsyncSSH_";
+	haw_transport_info info = {.size = sizeof(info)};
+
+	haw_transport_get_info(haw_channel_transport(stream), &info);
+	return info.peer_version && strncmp(info.peer_version, asyncssh, sizeof(asyncssh) - 1) == 0;
+}
+
 static void channel_close(void *stream)
 {
 	haw_channel_free(stream);
@@ -56,6 +66,7 @@ static void channel_close(void *stream)
 static const struct haw_sftp_carrier channel_carrier = {
 	.send = channel_send,
 	.pipelines = channel_pipelines,
+	.link_first = channel_link_first,
 	.close = channel_close,
 };
 

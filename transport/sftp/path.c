@@ -151,10 +151,13 @@ haw_op *haw_sftp_symlink_start(haw_sftp *sftp, const char *target, const char *p
 			       void *user, haw_error *err)
 {
 	/* The draft has the link's path first (§6.10). OpenSSH sends and takes the target first (its PROTOCOL
-	 * §4.1), and the others follow it. */
+	 * §4.1), and most others follow it. */
+	bool swap = sftp->stream && sftp->carrier->link_first && sftp->carrier->link_first(sftp->stream);
+	const char *first = swap ? path : target, *second = swap ? target : path;
+
 	return submit_text(
-		begin(sftp, HAW_EXPECTS_STATUS, HAW_FXP_SYMLINK, target, text_size(path), done, user, err),
-		path, err);
+		begin(sftp, HAW_EXPECTS_STATUS, HAW_FXP_SYMLINK, first, text_size(second), done, user, err),
+		second, err);
 }
 
 haw_op *haw_sftp_hardlink_start(haw_sftp *sftp, const char *existing, const char *path, haw_op_fn done,

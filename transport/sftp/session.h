@@ -138,6 +138,8 @@ struct haw_sftp_carrier {
 		    haw_error *err);
 	/* May requests follow INIT before VERSION has come? Asked once the stream is open. */
 	bool (*pipelines)(void *carrier);
+	/* Does the server take the paths of SYMLINK in the draft's order? NULL: in OpenSSH's. */
+	bool (*link_first)(void *carrier);
 	/* End the stream, release what is queued, and free. */
 	void (*close)(void *carrier);
 };

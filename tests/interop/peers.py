@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers other than OpenSSH, each on a loopback port: Dropbear, AsyncSSH, Paramiko.
+
+AsyncSSH and Paramiko are Debian's packages, so Debian's interpreter runs them, whatever python3 comes
+first in PATH.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+from sshd import SFTP_SERVER, end_with_parent, free_port, public_key, user_name
+from suite import Skip
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PYTHON = '/usr/bin/python3'
+PASSWORD = 'correct horse ünd staple'
+KEXINIT = 20
+LISTS = ('kex', 'host_keys', 'ciphers', 'ciphers_down', 'macs', 'macs_down', 'compression', 'compression_down')
+
+
+def receive(connection, size):
+    data = b''
+    while len(data) < size:
+        more = connection.recv(size - len(data))
+        if not more:
+            raise EOFError('the server hung up')
+        data += more
+    return data
+
+
+def offers(port):
+    """What the server at PORT offers: its version, and the lists of its KEXINIT (RFC 4253 §7.1) by name."""
+    with socket.create_connection(('127.0.0.1', port), timeout=20) as connection:
+        connection.sendall(b'SSH-2.0-probe\r\n')
+        line = b''
+        while not (line.startswith(b'SSH-') and line.endswith(b'\n')):
+            line = b'' if line.endswith(b'\n') else line
+            line += receive(connection, 1)
+        size, padding = struct.unpack('>IB', receive(connection, 5))
+        payload = receive(connection, size - 1)[:-padding]
+    if payload[0] != KEXINIT:
+        raise ValueError(f'message {payload[0]} instead of KEXINIT')
+    lists, at = {'version': line.decode().strip()}, 17
+    for name in LISTS:
+        size = struct.unpack_from('>I', payload, at)[0]
+        lists[name] = payload[at + 4:at + 4 + size].decode().split(',')
+        at += 4 + size
+    return lists
+
+
+class Peer:
+    """A server that is started once for a suite. A subclass says how, and what it can do."""
+
+    NAME = ''
+    KINDS = ('ed25519', 'ecdsa256', 'ecdsa384', 'ecdsa521', 'rsa')  # of host keys
+    REKEYS = False  # whether it asks for new keys by itself when told to
+    SAYS = False  # whether its log says what was negotiated
+    TEXT = False  # whether it takes no names but UTF-8
+
+    def __init__(self, world, **traits):
+        self.keys = world.keys
+        self.kinds = traits.pop('kinds', self.KINDS)
+        self.traits = traits
+        self.directory = world.fresh(self.NAME)
+        self.home = os.path.join(self.directory, 'home')
+        os.makedirs(self.home)
+        self.log = os.path.join(self.directory, 'log')
+        self.port = free_port()
+        self.child = None
+        # World stops what is in this list, whatever happens.
+        world.servers.append(self)
+        self.start(self.command())
+        self.offers = offers(self.port)
+
+    @classmethod
+    def missing(cls):
+        """Why it cannot run here, or None."""
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': self.home, 'LC_ALL': 'C.UTF-8'}
+
+    def start(self, command):
+        with open(self.log, 'wb') as log:
+            self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          start_new_session=True, preexec_fn=end_with_parent,
+                                          env=self.environment(), cwd=self.directory)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.child.poll() is not None:
+                raise RuntimeError(f'{self.NAME} did not start: {self.log_text()}')
+            try:
+                socket.create_connection(('127.0.0.1', self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f'{self.NAME} does not answer: {self.log_text()}')
+
+    def stop(self):
+        if self.child and self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGTERM)
+            try:
+                self.child.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.child.pid, signal.SIGKILL)
+                self.child.wait()
+
+    def log_text(self, offset=0):
+        with open(self.log, errors='replace') as file:
+            file.seek(offset)
+            return file.read()
+
+    def log_size(self):
+        return os.path.getsize(self.log)
+
+    def logins(self, offset):
+        """What it says of each login behind OFFSET of its log, if it says anything."""
+        return [json.loads(line) for line in self.log_text(offset).splitlines() if line.startswith('{')]
+
+    def known_hosts(self, port=None):
+        return ''.join(f'[127.0.0.1]:{port or self.port} {public_key(self.keys.host[kind])}\n'
+                       for kind in self.kinds)
+
+
+class Dropbear(Peer):
+    NAME = 'dropbear'
+    KINDS = ('ed25519', 'ecdsa256', 'ecdsa384', 'rsa')  # it takes four
+
+    @classmethod
+    def missing(cls):
+        if not shutil.which('dropbear', path='/usr/sbin:/usr/bin'):
+            return 'no dropbear (package dropbear-bin)'
+        return None if os.getuid() == 0 else 'needs root: its authorized_keys lies over the user\'s in a name space'
+
+    def host_key(self, kind):
+        path = os.path.join(self.directory, 'host_' + kind)
+        subprocess.run(['dropbearconvert', 'openssh', 'dropbear', self.keys.host[kind], path], check=True,
+                       capture_output=True)
+        return path
+
+    def command(self):
+        """Its authorized_keys stands in the user's home directory, and passwords are the system's: in a
+        mount name space of its own, other files lie over both."""
+        user, home = user_name(), os.path.expanduser('~')
+        shadow, passwd = os.path.join(self.directory, 'shadow'), os.path.join(self.directory, 'passwd')
+        hashed = subprocess.run(['openssl', 'passwd', '-6', '-stdin'], input=PASSWORD.encode(), check=True,
+                                capture_output=True).stdout.decode().strip()
+        ssh = os.path.join(self.home, '.ssh')
+        os.makedirs(ssh, mode=0o700)
+        os.chmod(self.home, 0o755)
+        with open(os.path.join(ssh, 'authorized_keys'), 'w') as file:
+            file.write(public_key(self.keys.client) + '\n')
+        os.chmod(file.name, 0o600)
+        with open(shadow, 'w') as file:
+            file.write(f'{user}:{hashed}:19000:0:99999:7:::\n')
+        with open(passwd, 'w') as file, open('/etc/passwd') as now:
+            file.write(re.sub(rf'^({user}:(?:[^:]*:){{4}}){re.escape(home)}:.*$', rf'\g<1>{self.home}:/bin/sh',
+                              now.read(), flags=re.M))
+        script = f'mount --bind {shadow} /etc/shadow && mount --bind {passwd} /etc/passwd && exec "$@"'
+        keys = [word for kind in self.kinds for word in ('-r', self.host_key(kind))]
+        return ['unshare', '--mount', 'sh', '-c', script, 'sh', 'dropbear', '-F', '-E', '-m', *keys,
+                '-P', os.path.join(self.directory, 'pid'), '-p', f'127.0.0.1:{self.port}']
+
+
+class PythonPeer(Peer):
+    """A server that a script of this folder makes out of a Python package."""
+
+    MODULE = SCRIPT = ''
+    REKEYS = SAYS = True
+
+    @classmethod
+    def missing(cls):
+        if not os.path.exists(PYTHON):
+            return f'no {PYTHON}'
+        found = subprocess.run([PYTHON, '-c', f'import {cls.MODULE}'], capture_output=True)
+        return None if found.returncode == 0 else f'{PYTHON} has no {cls.MODULE} (package python3-{cls.MODULE})'
+
+    def command(self):
+        settings = {'port': self.port, 'home': self.home, 'user': user_name(), 'password': PASSWORD,
+                    'host_keys': [self.keys.host[kind] for kind in self.kinds], 'authorized': self.keys.client + '.pub',
+                    **self.traits}
+        return [PYTHON, '-W', 'ignore', os.path.join(HERE, self.SCRIPT), json.dumps(settings)]
+
+
+class AsyncSsh(PythonPeer):
+    NAME, MODULE, SCRIPT = 'asyncssh', 'asyncssh', 'peer_asyncssh.py'
+
+
+class Paramiko(PythonPeer):
+    NAME, MODULE, SCRIPT = 'paramiko', 'paramiko', 'peer_paramiko.py'
+    TEXT = True
+
+
+PEERS = (Dropbear, AsyncSsh, Paramiko)
