@@ -32,6 +32,7 @@
 #include <hawser/channel.h>
 #include <hawser/error.h>
 #include <hawser/loop.h>
+#include <hawser/stream.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -122,9 +123,15 @@ typedef struct haw_name {
 HAW_API haw_op *haw_sftp_start(struct haw_transport *transport, haw_sftp **sftp, haw_op_fn done, void *user,
 			       haw_error *err);
 HAW_API haw_sftp *haw_sftp_new(struct haw_transport *transport, int timeout_ms, haw_error *err);
-/* Close the channel and free; operations under way end with HAW_ECANCELED without callbacks.
+/* The same over STREAM (stream.h; consumed even on failure) instead of a channel of ours: an SFTP server
+ * behind a pair of pipes, or another program that runs the subsystem. The end of the stream ends the session
+ * with HAW_ECLOSED. Whatever else that program says is its starter's to read. Does not block. */
+HAW_API haw_op *haw_sftp_start_stream(haw_loop *loop, haw_stream *stream, haw_sftp **sftp, haw_op_fn done,
+				      void *user, haw_error *err);
+/* Close the channel or stream and free; operations under way end with HAW_ECANCELED without callbacks.
  * Files of the session must not be used afterwards (haw_file_free excepted). */
 HAW_API void haw_sftp_free(haw_sftp *sftp);
+/* NULL over a stream. */
 HAW_API haw_channel *haw_sftp_channel(const haw_sftp *sftp);
 /* Bits of enum haw_sftp_extension that the server announced; 0 before the session is ready. */
 HAW_API uint32_t haw_sftp_extensions(const haw_sftp *sftp);

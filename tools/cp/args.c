@@ -29,12 +29,15 @@ const char cp_usage[] =
 	"  -q                 no progress line\n"
 	"  -r                 copy directories with all that is in them\n"
 	"  -v                 say more; up to three times\n"
-	"\n"
+	CP_SCP_USAGE "\n"
 	"  --bwlimit RATE     move at most so many KiB of file data a second, or with a suffix K, M, G\n"
 	"\n" TOOL_BACKEND_USAGE "  --json                    one JSON object a line on standard output\n"
 	"\n"
 	"exit status: 0 all done; 1 some files failed; 2 wrong use or nothing could start;\n"
 	"3 only that sources vanished or changed meanwhile; 255 connection or login failed\n";
+
+/* '+': operands may begin with a dash once the first has been seen, and nothing is permuted. */
+static const char short_options[] = "+46BLc:F:i:o:P:pqrv" CP_SCP_OPTIONS;
 
 static const struct option long_options[] = {
 	TOOL_BACKEND_OPTIONS,
@@ -102,6 +105,14 @@ static void take_flag(struct cp_args *args, int option)
 
 static bool take_option(struct cp_args *args, int option)
 {
+	bool of_scp;
+
+	if (!cp_scp_args_take(&args->scp, option, optarg, &of_scp))
+		return false;
+	if (option == 'l')
+		args->rate = args->scp.bytes_per_s;
+	if (of_scp)
+		return true;
 	switch (option) {
 	case 'c':
 		args->ciphers = optarg;
@@ -136,8 +147,7 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 	memset(args, 0, sizeof(*args));
 	argv[0] = (char *)"hawser cp"; /* how getopt names what is wrong */
 	optind = 1;
-	/* '+': operands may begin with a dash once the first has been seen, and nothing is permuted. */
-	while ((option = getopt_long(argc, argv, "+46BLc:F:i:o:P:pqrv", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		if (option == OPTION_HELP)
 			return CP_ARGS_HELP;
 		if (!take_option(args, option)) {
@@ -145,6 +155,8 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 			return CP_ARGS_WRONG;
 		}
 	}
+	if (!cp_scp_args_check(&args->scp))
+		return CP_ARGS_WRONG;
 	args->operands = argv + optind;
 	args->operand_count = (size_t)(argc - optind);
 	if (args->operand_count < 2) {

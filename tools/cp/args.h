@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../backends.h"
+#include "scp_args.h"
 
 enum { CP_WORDS_MAX = 64 };
 
@@ -28,6 +29,7 @@ struct cp_args {
 	const char *ciphers, *config_file;
 	struct cp_words identities, settings;
 	struct tool_backends backends;
+	struct cp_scp_args scp;
 	char **operands; /* sources and, last, the destination */
 	size_t operand_count;
 };

@@ -8,6 +8,7 @@
 
 #include "../calibration.h"
 #include "interrupt.h"
+#include "program.h"
 #include "prompt.h"
 #include "session.h"
 
@@ -49,6 +50,10 @@ static bool apply_arguments(struct cp_session *s)
 	if (args->ciphers && !set_keyword(s, "Ciphers", args->ciphers, false))
 		return false;
 	if (args->batch && !set_keyword(s, "BatchMode", "yes", false))
+		return false;
+	if (args->scp.compress && !set_keyword(s, "Compression", "yes", false))
+		return false;
+	if (args->scp.jump && !set_keyword(s, "ProxyJump", args->scp.jump, false))
 		return false;
 	for (size_t i = 0; i < args->identities.count; i++)
 		if (!set_keyword(s, "IdentityFile", args->identities.items[i], true))
@@ -195,6 +200,18 @@ static void on_question(void *user, haw_question *question)
 
 /* ---- Connecting ---- */
 
+static bool make_loop(struct cp_session *s)
+{
+	haw_error err;
+
+	s->loop = haw_loop_new(NULL, &err);
+	if (s->loop)
+		cp_interrupt_catch(s->loop);
+	else
+		cp_report_wrong(&s->report, "%s", err.message);
+	return s->loop != NULL;
+}
+
 static bool make_client(struct cp_session *s, const haw_host_values *values)
 {
 	haw_client_options options = {.size = sizeof(options), .config = s->host_config};
@@ -209,11 +226,9 @@ static bool make_client(struct cp_session *s, const haw_host_values *values)
 	options.transport.banner = on_banner;
 	options.transport.log = on_log;
 	options.transport.user = s;
-	s->loop = haw_loop_new(NULL, &err);
-	if (s->loop) {
-		cp_interrupt_catch(s->loop);
-		s->client = haw_client_new(s->loop, &options, &err);
-	}
+	if (!make_loop(s))
+		return false;
+	s->client = haw_client_new(s->loop, &options, &err);
 	if (!s->client)
 		cp_report_wrong(&s->report, "%s", err.message);
 	return s->client != NULL;
@@ -286,7 +301,69 @@ static void account(struct cp_session *s, bool upload)
 	s->report.peer = s->peer_version;
 }
 
-bool cp_connect(struct cp_session *s, bool upload)
+/* ---- Through a program ---- */
+
+/* As open_session, but for the time that the program takes to log in: it may ask the user. */
+static bool open_program(struct cp_session *s)
+{
+	haw_stream *stream;
+	haw_op *sftp = NULL;
+	haw_error err;
+	int result;
+
+	s->program = cp_program_start(&s->report, &s->args->scp, s->peer, s->args->port, NULL);
+	if (!s->program)
+		return false;
+	stream = haw_stream_new_fds(s->program->fd, s->program->fd, &err);
+	if (stream) {
+		s->program->fd = -1;
+		sftp = haw_sftp_start_stream(s->loop, stream, &s->sftp, NULL, NULL, &err);
+		haw_stream_free(stream);
+	}
+	if (sftp && s->ask_path)
+		s->asked = haw_sftp_stat_start(s->sftp, s->ask_path, true, NULL, NULL, &err);
+	result = sftp ? cp_wait(s, sftp, &err) : err.code;
+	haw_op_free(sftp);
+	if (result < 0) {
+		s->lost = true;
+		haw_error_prefix(&err, "the SFTP session could not be opened");
+		cp_report_lost(&s->report, s->host_text, &err);
+	}
+	return result == 0;
+}
+
+static bool connect_program(struct cp_session *s)
+{
+	if (!make_loop(s) || !open_program(s))
+		return false;
+	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
+	s->report.engine = s->engine;
+	s->report.protocol = "sftp";
+	return true;
+}
+
+/* ---- Both ---- */
+
+/* What the user allows, and the server. */
+static void begin_flow(struct cp_session *s, bool upload)
+{
+	const struct cp_scp_args *scp = &s->args->scp;
+	uint64_t most = scp->buffer ? scp->buffer : UINT64_MAX;
+
+	s->extensions = haw_sftp_extensions(s->sftp);
+	haw_sftp_get_limits(s->sftp, &s->limits);
+	if (s->limits.read > most)
+		s->limits.read = most;
+	if (s->limits.write > most)
+		s->limits.write = most;
+	cp_flow_begin(&s->flow, upload ? CP_FLOW_FILES_UP : CP_FLOW_FILES_DOWN);
+	s->flow.rests = !upload;
+	cp_flow_set_handles(&s->flow, s->limits.handles);
+	cp_rate_begin(&s->flow.rate, s->args->rate, cp_now_ns());
+	s->flow.requests_limit = scp->requests;
+}
+
+static bool connect_client(struct cp_session *s, bool upload)
 {
 	const haw_host_values *values;
 	const char *note;
@@ -304,13 +381,17 @@ bool cp_connect(struct cp_session *s, bool upload)
 		cp_report_note(&s->report, 1, note);
 	if (!make_client(s, values) || !open_session(s, values))
 		return false;
-	s->extensions = haw_sftp_extensions(s->sftp);
-	haw_sftp_get_limits(s->sftp, &s->limits);
-	cp_flow_begin(&s->flow, upload ? CP_FLOW_FILES_UP : CP_FLOW_FILES_DOWN);
-	s->flow.rests = !upload;
-	cp_rate_begin(&s->flow.rate, s->args->rate, cp_now_ns());
-	cp_flow_set_handles(&s->flow, s->limits.handles);
 	account(s, upload);
+	return true;
+}
+
+bool cp_connect(struct cp_session *s, bool upload)
+{
+	bool program = s->args->scp.program || s->args->scp.server;
+
+	if (program ? !connect_program(s) : !connect_client(s, upload))
+		return false;
+	begin_flow(s, upload);
 	s->report.moving = true;
 	return true;
 }
@@ -325,6 +406,8 @@ void cp_disconnect(struct cp_session *s)
 		haw_client_close(s->client, GOODBYE_MS);
 	haw_client_free(s->client);
 	s->client = NULL;
+	cp_program_end(&s->report, s->program);
+	s->program = NULL;
 	cp_interrupt_catch(NULL);
 	haw_loop_free(s->loop);
 	s->loop = NULL;

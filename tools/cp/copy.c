@@ -173,5 +173,6 @@ int haw_tool_cp(int argc, char **argv)
 	status = cp_report_end(&session.report);
 	cp_interrupt_end();
 	tool_backends_free(&args.backends);
+	cp_scp_args_free(&args.scp);
 	return status;
 }

@@ -360,7 +360,7 @@ static void opened(void *user, haw_op *op)
 	int code = haw_op_result(op, NULL);
 
 	f->pending--;
-	cp_flow_done(&s->flow, 0, f->sent_ns, cp_now_ns());
+	cp_flow_answered(&s->flow, f->sent_ns, cp_now_ns());
 	if (code < 0) {
 		code = haw_op_result(op, &err);
 		cp_dl_file_check(f, code, &err);
@@ -386,7 +386,7 @@ void cp_dl_file_start(struct cp_dl_file *f)
 	s->flow.files++;
 	f->size = f->attrs.flags & HAW_ATTR_SIZE ? f->attrs.size : 0;
 	f->whole = !f->again && f->dl->short_reads < SHORT_READS && f->size < WHOLE_MAX &&
-		   f->size < s->limits.read;
+		   f->size < s->limits.read && !cp_flow_paced(&s->flow);
 	f->sent_ns = cp_now_ns();
 	if (cp_running(s))
 		op = haw_sftp_open_start(s->sftp, f->remote, HAW_OPEN_READ, &none, opened, f, &err);

@@ -26,10 +26,16 @@ void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles)
 		flow->files_limit = flow->handles * 3 / 4 + 1;
 }
 
+bool cp_flow_paced(const struct cp_flow *flow)
+{
+	return flow->requests_limit || flow->rate.bytes_per_s;
+}
+
 void cp_flow_sent(struct cp_flow *flow, uint64_t bytes)
 {
 	flow->bytes += bytes;
 	cp_rate_take(&flow->rate, bytes);
+	flow->requests++;
 }
 
 static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
@@ -51,12 +57,10 @@ static void adapt(struct cp_flow *flow, uint64_t now_ns)
 	flow->delivered = 0;
 }
 
-void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64_t now_ns)
+void cp_flow_answered(struct cp_flow *flow, uint64_t sent_ns, uint64_t now_ns)
 {
 	uint64_t latency = now_ns > sent_ns ? now_ns - sent_ns : 1;
 
-	flow->bytes -= bytes < flow->bytes ? bytes : flow->bytes;
-	flow->delivered += bytes;
 	if (!flow->least_ns || latency < flow->least_ns)
 		flow->least_ns = latency;
 	if (!flow->since_ns)
@@ -64,6 +68,15 @@ void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64
 	/* At least two round trips, so that the interval holds what one window delivers. */
 	if (now_ns - flow->since_ns >= interval_ns + 2 * flow->least_ns)
 		adapt(flow, now_ns);
+}
+
+void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64_t now_ns)
+{
+	flow->bytes -= bytes < flow->bytes ? bytes : flow->bytes;
+	if (flow->requests > 0)
+		flow->requests--;
+	flow->delivered += bytes;
+	cp_flow_answered(flow, sent_ns, now_ns);
 }
 
 uint64_t cp_flow_pause_ns(const struct cp_flow *flow)
@@ -78,6 +91,8 @@ uint64_t cp_flow_pause_ns(const struct cp_flow *flow)
 
 bool cp_flow_room_for_bytes(struct cp_flow *flow)
 {
+	if (flow->requests_limit && flow->requests >= flow->requests_limit)
+		return false;
 	return flow->bytes < flow->bytes_limit &&
 	       (!flow->rate.bytes_per_s || cp_rate_room(&flow->rate, cp_now_ns()));
 }

@@ -26,6 +26,7 @@ enum {
 struct cp_flow {
 	struct cp_rate rate;
 	uint64_t bytes, bytes_limit;	/* of file data in requests under way */
+	uint32_t requests, requests_limit; /* those requests; limit 0: none */
 	bool rests;			/* see cp_flow_pause_ns */
 	uint32_t files, files_limit, files_least; /* files under way */
 	uint32_t handles;		/* what the server allows to be open; 0: unknown */
@@ -40,8 +41,12 @@ void cp_flow_begin(struct cp_flow *flow, uint32_t files);
 /* The server takes HANDLES open files; 0: unknown. */
 void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles);
 void cp_flow_sent(struct cp_flow *flow, uint64_t bytes);
+/* The user has limited requests or bytes a second: no piece of data leaves unless there is room for it. */
+bool cp_flow_paced(const struct cp_flow *flow);
 /* BYTES are done; their request was sent at SENT_NS and is answered at NOW_NS. */
 void cp_flow_done(struct cp_flow *flow, uint64_t bytes, uint64_t sent_ns, uint64_t now_ns);
+/* A request without data was answered. */
+void cp_flow_answered(struct cp_flow *flow, uint64_t sent_ns, uint64_t now_ns);
 /* How long to rest before replies are looked at again: while large files have enough under way, each reply by
  * itself would only cost a wake-up (measured: a fifth of the CPU time). 0: not at all. Downloads rest: they
  * get faster by it. Uploads do not: they lose a twentieth of their speed. */

@@ -28,6 +28,7 @@ struct cp_session {
 	haw_host_config *host_config;
 	haw_client *client;
 	haw_sftp *sftp;
+	struct cp_program *program; /* that the session runs through; NULL: our own transport */
 	const char *ask_path;	/* asked about as early as possible (STAT): */
 	haw_op *asked;		/* the operation */
 	haw_sftp_limits limits;

@@ -183,6 +183,8 @@ static bool send_small(struct cp_up_file *f)
 	while (!f->failed && f->next_offset < f->source.size) {
 		uint64_t len = f->source.size - f->next_offset;
 
+		if (cp_flow_paced(&s->flow) && !cp_flow_room_for_bytes(&s->flow) && cp_running(s))
+			return false;
 		if (len > s->limits.write)
 			len = s->limits.write;
 		start_write(f, f->data + f->next_offset, (uint32_t)len, NULL);

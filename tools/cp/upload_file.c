@@ -229,7 +229,7 @@ static void open_done(void *user, haw_op *op)
 	int code = haw_op_result(op, NULL);
 
 	f->pending--;
-	cp_flow_done(&s->flow, 0, f->sent_ns, cp_now_ns());
+	cp_flow_answered(&s->flow, f->sent_ns, cp_now_ns());
 	if (code < 0) {
 		code = haw_op_result(op, &err);
 		if (!f->dir->failed && cp_running(s) && reopen(f, &err)) {

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""scp's options mean what they mean in scp(1): the same copies by Debian's scp and by hawser cp, compared."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import trees
+from sshd import SFTP_SERVER
+from suite import check, ended, main, same, says, succeeded
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def script(world, text):
+    """An executable of the shell."""
+    path = os.path.join(world.fresh(), 'program')
+    with open(path, 'w') as file:
+        file.write('#!/bin/sh\n' + text)
+    os.chmod(path, 0o755)
+    return path
+
+
+def ssh_options(world):
+    """What ssh and scp need to reach the server as the client's user."""
+    return ['-F', 'none', '-o', f'UserKnownHostsFile={world.client.ssh}/known_hosts',
+            '-o', f'IdentityFile={world.client.ssh}/id_ed25519', '-o', 'IdentitiesOnly=yes']
+
+
+class Ended:
+    def __init__(self, done):
+        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def __str__(self):
+        return f'scp: status {self.status}, stdout {self.out[-300:]!r}, stderr {self.err[-800:]!r}'
+
+
+def scp(world, *arguments, cwd=None, port=True):
+    port = ['-P', str(world.server.port)] if port else []
+    return Ended(subprocess.run(['scp', *ssh_options(world), *port, *arguments],
+                                stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd=cwd))
+
+
+def local(world):
+    """The commands, neither told a port: sftp-server would take -p for a list of requests."""
+    return (lambda *a, **o: scp(world, *a, port=False, **o), lambda *a, **o: world.client.run('cp', *a, **o))
+
+
+def small_tree(world):
+    """Plain files, modes, times, a link: what both commands copy alike."""
+    top = world.path(b'tree')
+    os.makedirs(os.path.join(top, b'sub', b'empty'))
+    for number, name in enumerate([b'plain', b'sub/odd name', b'sub/$HOME; `x` \'"*', b'sub/\xff\xfe', b'zero']):
+        path = os.path.join(top, name)
+        trees.make_file(path, 70_001 * number if name != b'zero' else 0)
+        os.chmod(path, (0o644, 0o600, 0o755, 0o444, 0o664)[number])
+        os.utime(path, (1_000_000_000 + number, 1_100_000_000 + number))
+    os.chmod(os.path.join(top, b'sub'), 0o750)
+    os.utime(os.path.join(top, b'sub'), (10**9, 10**9))
+    return top
+
+
+def both(world, copy, runs=None, **compared):
+    """COPY(run, target) by scp and by hawser cp into a new directory each; what they leave is the same."""
+    left, right = world.path(), world.path()
+    scp_run, hawser_run = runs or (lambda *a, **o: scp(world, *a, **o), world.client.cp)
+    one, two = copy(scp_run, left), copy(hawser_run, right)
+    check((one.status == 0) == (two.status == 0), f'{one}; hawser: {two}')
+    for top in (left, right):
+        os.utime(top, (10**9, 10**9))
+    same(left, right, **compared)
+    return one, two
+
+
+def remote(world, path):
+    return world.client.remote(path)
+
+
+# ---- -S, -D ----
+
+def program_gets_scp_s_words(world):
+    """The words that -S's program gets are those that scp gives it, in its order."""
+    key = world.keys.client
+    for arguments in (
+            ['-v', '-q', '-4', '-C', '-o', 'X=y', '-c', 'aes128-ctr', '-i', key, '-F', '/dev/null', '-J', 'j1,j2', '-P',
+             '77', '-B', '-A', '/etc/hosts', 'u@h:a b'],
+            ['-6', '-oA=b', '/etc/hosts', 'u@h@x:'],
+            ['/etc/hosts', '[::1]:-x'],
+            ['h:a', '/tmp/']):
+        told = []
+        for command in (['scp'], [world.hawser, 'cp']):
+            out = os.path.join(world.fresh(), 'words')
+            program = script(world, f'printf "%s\\n" "$@" > {out}\nexit 3\n')
+            subprocess.run([*command, '-S', program, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
+            with open(out) as file:
+                told.append(file.read().split('\n'))
+        check(told[0] == told[1], f'{arguments}: scp gives {told[0]}, hawser {told[1]}')
+
+
+def program_is_ssh(world):
+    """Trees in both directions through Debian's ssh."""
+    tree = small_tree(world)
+    options = ['-S', '/usr/bin/ssh', *ssh_options(world)]
+    there, back = world.path(b'there'), world.path(b'back')
+    succeeded(world.client.cp(*options, '-rp', tree, remote(world, there)))
+    same(tree, there, modes=True, times='s')
+    succeeded(world.client.cp(*options, '-rp', remote(world, there), back))
+    same(tree, back, modes=True, times='s')
+
+
+def program_dies(world):
+    """Its status is told, whenever it ends; one that is not there is told at once."""
+    target = remote(world, b'x')
+    result = world.client.cp('-S', script(world, 'exit 7\n'), '/etc/hosts', target)
+    ended(result, 255)
+    says(result, 'status 7')
+    result = world.client.cp('-S', script(world, 'kill -9 $$\n'), '/etc/hosts', target)
+    ended(result, 255)
+    says(result, 'signal 9')
+    # All was copied, and yet it fails: scp's status is not 0 either.
+    late = script(world, f'{SFTP_SERVER}\nexit 5\n')
+    result = world.client.cp('-S', late, '/etc/hosts', remote(world, world.path(b'f')))
+    ended(result, 1)
+    says(result, 'status 5')
+    check(scp(world, '-S', late, '/etc/hosts', remote(world, world.path(b'f'))).status != 0, 'scp says 0')
+    result = world.client.cp('-S', '/nonexistent/ssh', '/etc/hosts', target)
+    ended(result, 2)
+    says(result, '/nonexistent/ssh', 'No such file')
+
+
+def program_dies_in_the_middle(world):
+    source = world.path(b'f')
+    trees.make_file(source, 30_000_000)
+    target = world.path(b'f')
+    cut = script(world, f'exec {sys.executable} {HERE}/cut_sftp.py 5000000 9\n')
+    result = world.client.cp('-S', cut, source, remote(world, target))
+    ended(result, 255)
+    says(result, 'status 9')
+    check(not os.path.exists(target), 'half a file stands under its final name')
+
+
+def local_server(world):
+    """-D: an SFTP server here; relative paths are relative to this directory on both sides, as with scp."""
+    tree = small_tree(world)
+
+    def copy(run, target):
+        os.symlink(tree, os.path.join(target, b'source'))
+        result = run('-D', SFTP_SERVER, '-rp', b'source/', b'nowhere:there', cwd=target)
+        os.unlink(os.path.join(target, b'source'))
+        if result.status == 0:
+            result = run('-D', SFTP_SERVER, '-rp', b'nowhere:there/sub', b'back', cwd=target)
+        return result
+
+    one, two = both(world, copy, local(world), modes=True, times='s')
+    succeeded(one), succeeded(two)
+
+
+def local_server_words(world):
+    told = []
+    for command in (['scp'], [world.hawser, 'cp']):
+        out = os.path.join(world.fresh(), 'words')
+        program = script(world, f'printf "%s\\n" "$@" > {out}\nexit 3\n')
+        subprocess.run([*command, '-v', '-D', program, '/etc/hosts', 'u@h:a'], stdin=subprocess.DEVNULL,
+                       capture_output=True)
+        with open(out) as file:
+            told.append(file.read())
+    check(told[0] == told[1], f'scp gives {told[0]}, hawser {told[1]}')
+
+
+# ---- -l, -X ----
+
+def limit(world):
+    """-l: Kbit/s, in both directions and over many small files too."""
+    one, many = world.path(b'one'), world.path(b'many')
+    trees.make_file(one, 1_500_000)
+    trees.make_many(many, 30, 50_000)
+    for source, up in ((one, True), (one, False), (many, True), (many, False)):
+        target = world.path(b'copy')
+        begin = time.monotonic()
+        operands = (source, remote(world, target)) if up else (remote(world, source), target)
+        succeeded(world.client.cp('-r', '-l', '8000', *operands))
+        seconds = time.monotonic() - begin
+        check(1.2 < seconds < 4, f'1.5 MB at 8000 Kbit/s took {seconds:.2f} s')
+        same(source, target) if source == many else check(trees.same_file(source, target), 'other content')
+
+
+def requests(world):
+    """-X: so many READs and WRITEs under way and no more, none larger than the buffer."""
+    source = world.path(b'tree')
+    trees.make_many(source, 20, 30_000)
+    trees.make_file(os.path.join(source, b'large'), 300_000)
+    for up in (True, False):
+        counted, target = os.path.join(world.fresh(), 'counted'), world.path(b'copy')
+        program = script(world, f'exec {sys.executable} {HERE}/counting_sftp.py {counted}\n')
+        operands = (source, remote(world, target)) if up else (remote(world, source), target)
+        succeeded(world.client.cp('-D', program, '-r', '-X', 'nrequests=5', '-Xbuffer=8k', *operands))
+        same(source, target)
+        with open(counted) as file:
+            most, largest = map(int, file.read().split())
+        check(most == 5 and largest == 8192, f'{"up" if up else "down"}: {most} at once, {largest} bytes')
+
+
+def wrong_values(world):
+    """What scp refuses is refused, with a word about it."""
+    for arguments, word in (
+            (['-l', '0'], '-l'), (['-l', '104857601'], '-l'), (['-l', '10x'], '-l'), (['-l', '-5'], '-l'),
+            (['-X', 'nrequests=0'], 'nrequests'), (['-X', 'nrequests=262145'], 'nrequests'),
+            (['-X', 'nrequests='], 'nrequests'), (['-X', 'buffer=0'], 'buffer'), (['-X', 'buffer=257k'], 'buffer'),
+            (['-X', 'buffer=1z'], 'buffer'), (['-X', 'else=1'], '-X'), (['-P', '0'], '-P')):
+        result = world.client.run('cp', *arguments, '/etc/hosts', 'h:')
+        ended(result, 2)
+        says(result, word)
+        check(scp(world, *arguments, '-S', '/bin/false', '/etc/hosts', 'h:').status != 0, f'scp takes {arguments}')
+    for arguments in (['-E'], ['-1'], ['-d'], ['--no-such'], ['-A'], ['-D', 'x', '-O'], ['-D', 'x', '-S', 'y']):
+        ended(world.client.run('cp', *arguments, '/etc/hosts', 'h:'), 2)
+    for value in ('nrequests=262144', 'nrequests=1', 'buffer=1', 'buffer=256k', 'buffer=0.25m'):
+        one, two = [run('-X', value, '-D', SFTP_SERVER, '/etc/hosts', remote(world, world.path(b'f')))
+                    for run in local(world)]
+        check(one.status == two.status == 0, f'{value}: {one}; hawser: {two}')
+
+
+def accepted(world):
+    """-s, -T, -3 and -C change nothing that a copy to a server shows."""
+    tree = small_tree(world)
+    both(world, lambda run, target: run('-s', '-T', '-3', '-C', '-rp', tree, remote(world, target)), modes=True, times='s')
+    both(world, lambda run, target: run('-O', '-s', '-T', '-rp', remote(world, tree), target), modes=True, times='s')
+
+
+def help_names_every_option(world):
+    out = world.client.run('cp', '--help').out.decode()
+    usage = re.search(r'\[-(\w+)\]', subprocess.run(['scp'], capture_output=True, text=True).stderr).group(1)
+    missing = [letter for letter in usage + 'cDFiJloPSX' if not re.search(rf'^ .*-{letter}\b', out, re.MULTILINE)]
+    check(not missing, f'--help does not name {missing}')
+
+
+def tests():
+    return [program_gets_scp_s_words, program_is_ssh, program_dies, program_dies_in_the_middle, local_server,
+            local_server_words, limit, requests, wrong_values, accepted, help_names_every_option]
+
+
+if __name__ == '__main__':
+    sys.exit(main(tests()))

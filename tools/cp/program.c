@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- What it is told ---- */
+
+/* As scp has it: first what must not be left to a configuration. */
+static const char *const first_words[] = {"-x", "-oPermitLocalCommand=no", "-oClearAllForwardings=yes",
+					  "-oRemoteCommand=none", "-oRequestTTY=no"};
+
+enum { OWN_WORDS = 24 };
+
+struct words {
+	const char **items;
+	size_t count;
+	char port[8];
+};
+
+static void add(struct words *w, const char *word)
+{
+	w->items[w->count++] = word;
+	w->items[w->count] = NULL;
+}
+
+static void add_port(struct words *w, uint16_t port)
+{
+	if (port == 0)
+		return;
+	snprintf(w->port, sizeof(w->port), "%u", port);
+	add(w, "-p");
+	add(w, w->port);
+}
+
+/* The order is scp's. There is room for it. A server gets no port: OpenSSH's would take -p for the list of
+ * requests that it permits. */
+static void fill(struct words *w, const struct cp_scp_args *args, const struct cp_location *peer,
+		 uint16_t port, const char *command)
+{
+	add(w, args->server ? args->server : args->program);
+	if (!args->server) {
+		for (size_t i = 0; i < sizeof(first_words) / sizeof(first_words[0]); i++)
+			add(w, first_words[i]);
+		for (size_t i = 0; i < args->passed_count; i++)
+			add(w, args->passed[i]);
+		add(w, "-oForwardAgent=no");
+		add_port(w, peer->port ? peer->port : port);
+		if (peer->user) {
+			add(w, "-l");
+			add(w, peer->user);
+		}
+		if (!command)
+			add(w, "-s");
+	}
+	add(w, "--");
+	add(w, peer->host);
+	add(w, command ? command : "sftp");
+}
+
+/* ---- Starting ---- */
+
+/* Signals that this process ignores are not that program's. */
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int fd)
+{
+	sigset_t ignored;
+	int error = posix_spawn_file_actions_init(actions);
+
+	if (error)
+		return error;
+	error = posix_spawnattr_init(attributes);
+	if (error) {
+		posix_spawn_file_actions_destroy(actions);
+		return error;
+	}
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGXFSZ);
+	posix_spawnattr_setsigdefault(attributes, &ignored);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawn_file_actions_adddup2(actions, fd, STDIN_FILENO);
+	return error ? error : posix_spawn_file_actions_adddup2(actions, fd, STDOUT_FILENO);
+}
+
+static int spawn(struct cp_program *program, const char *const *words)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int fds[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return errno;
+	error = prepare(&actions, &attributes, fds[1]);
+	if (!error) {
+		error = posix_spawnp(&program->pid, words[0], &actions, &attributes,
+				     (char *const *)(uintptr_t)words, environ);
+		posix_spawn_file_actions_destroy(&actions);
+		posix_spawnattr_destroy(&attributes);
+	}
+	close(fds[1]);
+	if (error)
+		close(fds[0]);
+	else
+		program->fd = fds[0];
+	return error;
+}
+
+static void free_program(struct cp_program *program)
+{
+	if (program->fd >= 0)
+		close(program->fd);
+	free(program->name);
+	free(program);
+}
+
+struct cp_program *cp_program_start(struct cp_report *report, const struct cp_scp_args *args,
+				    const struct cp_location *peer, uint16_t port, const char *command)
+{
+	struct cp_program *program = calloc(1, sizeof(*program));
+	struct words w = {.items = calloc(args->passed_count + OWN_WORDS, sizeof(*w.items))};
+	char shown[512];
+	int error = ENOMEM;
+
+	if (program)
+		program->fd = -1;
+	if (program && w.items) {
+		fill(&w, args, peer, port, command);
+		program->name = strdup(w.items[0]);
+		if (program->name)
+			error = spawn(program, w.items);
+	}
+	free(w.items);
+	if (!error)
+		return program;
+	cp_report_wrong(report, "%s cannot be run: %s",
+			program && program->name
+				? haw_escape(shown, sizeof(shown), program->name, strlen(program->name))
+				: "a program",
+			strerror(error));
+	if (program)
+		free_program(program);
+	return NULL;
+}
+
+/* ---- The end ---- */
+
+enum { PATIENCE_MS = 5000, STEP_MS = 10 };
+
+/* Wait at most MS. */
+static bool has_ended(pid_t pid, int *status, int ms)
+{
+	const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
+	pid_t result;
+
+	while ((result = waitpid(pid, status, WNOHANG)) == 0 && ms > 0) {
+		nanosleep(&step, NULL);
+		ms -= STEP_MS;
+	}
+	return result != 0;
+}
+
+void cp_program_end(struct cp_report *report, struct cp_program *program)
+{
+	int status = 0;
+
+	if (!program)
+		return;
+	if (program->fd >= 0)
+		close(program->fd);
+	program->fd = -1;
+	if (!has_ended(program->pid, &status, PATIENCE_MS)) {
+		kill(program->pid, SIGTERM);
+		if (!has_ended(program->pid, &status, PATIENCE_MS)) {
+			kill(program->pid, SIGKILL);
+			waitpid(program->pid, &status, 0);
+		}
+	}
+	if (WIFSIGNALED(status))
+		cp_report_failed(report, program->name, "ended by signal %d (%s)", WTERMSIG(status),
+				 strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0)
+		cp_report_failed(report, program->name, "exited with status %d", WEXITSTATUS(status));
+	free_program(program);
+}
