@@ -146,6 +146,73 @@ static void an_offload_that_fails_costs_nothing(void)
 	with(&fd, "*=late-fd", 0, 41);
 }
 
+static unsigned lent, released;
+static haw_error ended;
+
+static void count_release(void *user)
+{
+	released++;
+}
+
+static void note_end(void *user, haw_channel *channel, const haw_error *err)
+{
+	if (err)
+		ended = *err;
+}
+
+/* Lend COUNT pieces to a channel whose engine goes away, or whose sshd is ended, under way. */
+static void lend_until_the_end(const haw_selector *selector, haw_loop *loop, bool kill_sshd)
+{
+	const haw_transport_options options = {
+		.size = sizeof(options), .selector = selector, .ciphers = "aes128-gcm@openssh.com"};
+	const haw_channel_callbacks callbacks = {.size = sizeof(callbacks), .closed = note_end};
+	haw_channel *channel = NULL;
+	haw_error err = {0};
+	haw_transport *t = sshd_transport(&sshd, loop, &options, &err);
+	time_t start = time(NULL);
+
+	CHECK_MSG(t, "%s", err.message);
+	CHECK(haw_channel_open(t, NULL, &channel, WAIT_MS, &err) == 0);
+	CHECK(haw_channel_exec(channel, kill_sshd ? "sleep 0.2; kill -9 $PPID" : "cat >/dev/null", WAIT_MS,
+			       &err) == 0);
+	haw_channel_set_callbacks(channel, &callbacks);
+	for (lent = released = 0; lent < 200; lent++)
+		CHECK(haw_channel_send_ref(channel, (haw_span){0}, (haw_span){pattern, CHUNK}, count_release,
+					   NULL, &err) == 0);
+	ended = (haw_error){0};
+	while (!ended.code && time(NULL) - start < 10)
+		CHECK(haw_loop_run(loop, 10, &err) >= 0);
+	CHECK_MSG(ended.code == (kill_sshd ? HAW_ECLOSED : HAW_ECRYPTO), "%d: %s", ended.code, ended.message);
+	CHECK(haw_loop_run(loop, 0, &err) >= 0);
+	/* The channel is the user's still, and holds what it has not begun to send. */
+	haw_channel_free(channel);
+	CHECK_MSG(released == lent, "%u of %u pieces came back", released, lent);
+	haw_transport_free(t);
+}
+
+/* With no guard there is nobody to go on: the connection ends, and lets go of everything at once. */
+static void the_end_gives_back_what_was_lent(void)
+{
+	const haw_backend *backends[] = {&late_backend_poll, &late_backend_fd};
+
+	for (size_t i = 0; i < 4; i++) {
+		const haw_loop_options options = {.size = sizeof(options), .engine = i % 2 ? "poll" : NULL};
+		haw_selector *s = haw_selector_new();
+		haw_loop *loop = haw_loop_new(&options, NULL);
+		haw_error err;
+
+		CHECK(s && haw_selector_add(s, backends[i / 2]) == 0 && loop);
+		CHECK(haw_selector_override(s, i / 2 ? "*=late-fd" : "*=late-poll", &err) == 0);
+		haw_selector_choose(s, haw_suite_find("aes128-gcm@openssh.com", NULL), NULL, 0);
+		late_backend_reset(i, 5, 60);
+		lend_until_the_end(s, loop, false);
+		late_backend_reset(i, 5, 0);
+		lend_until_the_end(s, loop, true);
+		haw_loop_free(loop);
+		haw_selector_free(s);
+	}
+}
+
 int main(void)
 {
 	const char *why;
@@ -161,6 +228,7 @@ int main(void)
 	RUN(by_descriptor);
 	RUN(by_asking);
 	RUN(an_offload_that_fails_costs_nothing);
+	RUN(the_end_gives_back_what_was_lent);
 	sshd_stop(&sshd);
 	return harness_end();
 }

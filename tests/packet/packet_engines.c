@@ -327,6 +327,64 @@ static void engine_failures(void)
 		run_failing(&(struct late_options){.seed = (uint32_t)at, .depth = 2, .die_at = at});
 }
 
+/* A connection that is over gives its source back what was taken of it, in its order, the packet that was
+ * held for the next buffer included; from then on engines neither read nor write. FAIL_AT: with the engine
+ * broken before that. */
+static void run_abandoned(uint64_t fail_at)
+{
+	struct source s = {.size = SIZE, .count = 40};
+	struct haw_bulk_source source = {.next = source_next, .sealed = source_sealed, .user = &s};
+	struct late_options options = {.seed = 2, .depth = 16, .fail_at = fail_at};
+	struct late_stats out = {0}, in = {0};
+	struct haw_packet packet;
+	struct wire wire = {0};
+	struct receiver r;
+	struct pair pair;
+	haw_span span;
+	haw_error err;
+	uint8_t *copy;
+
+	pair_open(&pair);
+	s.memory = malloc(s.count * s.size);
+	pair.from->ops->set_source(pair.from, &source);
+	CHECK(pair_keys(&pair, suite, NULL, 1));
+	CHECK(drain(pair.from, &wire) && s.sealed == s.count);
+	CHECK(use_engine(pair.from, HAW_OUTGOING, suite, late_engine_new(sealer(1), &options, &out), NULL) ==
+	      0);
+	CHECK(use_engine(pair.to, HAW_INCOMING, suite, late_engine_new(opener(1), &options, &in), NULL) == 0);
+	s.given = s.sealed = 0;
+	for (int turn = 0; turn < (fail_at ? 1000 : 1); turn++)
+		if (pair.from->ops->output(pair.from, &span, 1, &err) < 0)
+			break;
+	receiver_open(&r, pair.to, &wire);
+	receiver_give(&r, r.len);
+	(void)pair.to->ops->next(pair.to, &packet, NULL);
+	CHECK(s.given > s.sealed && s.given < s.count);
+	pair.from->ops->abandon(pair.from);
+	pair.to->ops->abandon(pair.to);
+	CHECK_MSG(s.sealed == s.given && !s.wrong_order, "%u of %u", s.sealed, s.given);
+	CHECK(out.freed && in.freed && !out.inputs_changed);
+	copy = malloc(r.len);
+	memcpy(copy, r.data, r.len);
+	CHECK(pair.from->ops->output(pair.from, &span, 1, &err) < 0 && pair.from->ops->poll(pair.from, &err) < 0);
+	CHECK(!put_message(pair.from, 100, 0, TEST_DATA));
+	CHECK(pair.to->ops->next(pair.to, &packet, &err) < 0 && memcmp(copy, r.data, r.len) == 0);
+	CHECK(!pair.from->ops->busy(pair.from) && !pair.to->ops->busy(pair.to));
+	pair.from->ops->abandon(pair.from);
+	CHECK(s.sealed == s.given);
+	free(copy);
+	receiver_close(&r);
+	wire_free(&wire);
+	pair_close(&pair);
+	free(s.memory);
+}
+
+static void abandoned_under_way(void)
+{
+	run_abandoned(0);
+	run_abandoned(7);
+}
+
 /* ---- Suites that read twice ---- */
 
 static void change_source(void *user)
@@ -386,6 +444,7 @@ int main(void)
 		RUN(a_descriptor_is_not_polled);
 		RUN(freed_under_way);
 		RUN(engine_failures);
+		RUN(abandoned_under_way);
 		if (suite->reads_twice)
 			RUN(a_changing_source_is_read_from_a_copy);
 	}

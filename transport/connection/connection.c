@@ -413,6 +413,13 @@ void haw_connection_crypto_poll(struct haw_connection *c)
 		fail_with(c, &err);
 }
 
+void haw_connection_abandon(struct haw_connection *c)
+{
+	c->disconnecting = false;
+	c->feeding = false;
+	c->packetizer->ops->abandon(c->packetizer);
+}
+
 /* ---- State ---- */
 
 haw_span haw_connection_session_id(const struct haw_connection *c)

@@ -112,6 +112,9 @@ uint64_t haw_connection_tick(struct haw_connection *c, uint64_t now);
 void haw_connection_hold_clock(struct haw_connection *c, bool hold);
 /* Collect what an asynchronous engine has finished. */
 void haw_connection_crypto_poll(struct haw_connection *c);
+/* The stream is gone, and the bytes received with it: let go of what engines had under way. What channels
+ * had lent for it is released. */
+void haw_connection_abandon(struct haw_connection *c);
 
 /* ---- State ---- */
 

@@ -211,6 +211,8 @@ void haw_transport_stop(struct haw_transport *t)
 	t->stream = NULL;
 	t->sending = 0;
 	t->receiving = false;
+	/* Engines work upon the ring. */
+	haw_connection_abandon(t->connection);
 	if (t->ring)
 		haw_ring_pool_return(t->loop->ring_pool, t->ring);
 	t->ring = NULL;

@@ -190,11 +190,12 @@ void haw_transport_close(haw_transport *t, int timeout_ms)
 		if (left == 0 || haw_loop_run(t->loop, left, &err) < 0)
 			break;
 	}
+	if (!t->freed)
+		haw_transport_stop(t);
 	t->closing = false;
+	/* What was told of the end may have freed it. */
 	if (t->freed)
 		haw_transport_release(t);
-	else
-		haw_transport_stop(t);
 }
 
 haw_loop *haw_transport_loop(const haw_transport *t)

@@ -111,6 +111,14 @@ void haw_jobs_drop_first(struct haw_jobs *jobs)
 	jobs->taken--;
 }
 
+void haw_jobs_forget_engine(struct haw_jobs *jobs)
+{
+	for (uint32_t i = 0; i < jobs->count; i++)
+		slot_at(jobs, i)->done = true;
+	jobs->taken = jobs->count;
+	jobs->under_way = 0;
+}
+
 void haw_jobs_rest(struct haw_jobs *jobs, struct haw_wire_pool *pool)
 {
 	if (jobs->count == 0)

@@ -53,6 +53,8 @@ int haw_jobs_run(struct haw_jobs *jobs, haw_sealer *engine);
 /* The oldest slot if it is done, else NULL. */
 struct haw_slot *haw_jobs_first(struct haw_jobs *jobs);
 void haw_jobs_drop_first(struct haw_jobs *jobs);
+/* The engine has been freed: what it left is as good as done. */
+void haw_jobs_forget_engine(struct haw_jobs *jobs);
 /* Give the table back if it holds nothing. */
 void haw_jobs_rest(struct haw_jobs *jobs, struct haw_wire_pool *pool);
 /* Give it back whatever it holds; the engine must have forgotten it. */

@@ -293,11 +293,21 @@ int haw_open_set_keys(struct haw_packet_state *p, const struct haw_keyed *keys, 
 	return 0;
 }
 
+void haw_open_abandon(struct haw_packet_state *p)
+{
+	if (!p->in.failed) {
+		haw_error_set(&p->in_error, HAW_ECLOSED, HAW_FAULT_LOCAL, 0, "the connection is over");
+		failed(p, 0, NULL);
+	}
+	haw_open_free(p);
+}
+
 void haw_open_free(struct haw_packet_state *p)
 {
 	struct haw_incoming *in = &p->in;
 
 	if (in->keys.engine)
 		in->keys.engine->ops->free(in->keys.engine);
+	in->keys.engine = NULL;
 	haw_jobs_abandon(&in->jobs, p->pool);
 }

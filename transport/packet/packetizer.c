@@ -230,6 +230,12 @@ static int packetizer_poll(struct haw_packetizer *handle, haw_error *err)
 	return opened < 0 ? opened : sealed | opened;
 }
 
+static void packetizer_abandon(struct haw_packetizer *handle)
+{
+	haw_open_abandon(state(handle));
+	haw_seal_abandon(state(handle));
+}
+
 static int packetizer_fd(struct haw_packetizer *handle, enum haw_direction direction)
 {
 	struct haw_packet_state *p = state(handle);
@@ -340,6 +346,7 @@ static const struct haw_packetizer_ops packetizer_ops = {
 	.pending = packetizer_pending,
 	.set_keys = packetizer_set_keys,
 	.poll = packetizer_poll,
+	.abandon = packetizer_abandon,
 	.fd = packetizer_fd,
 	.busy = packetizer_busy,
 	.engine = packetizer_engine,

@@ -119,6 +119,10 @@ struct haw_packetizer_ops {
 	 * fd as haw_sealer_ops has it, -1 if none; busy: true if next or output wait for an engine that
 	 * has no descriptor and must be polled. */
 	int (*poll)(struct haw_packetizer *p, haw_error *err);
+	/* The connection is over: nothing fed and nothing of the source's is read or written any more, and
+	 * the source is told of each packet that it gave and that was not sealed, as if it had been. Nothing
+	 * works afterwards but accounts and free. */
+	void (*abandon)(struct haw_packetizer *p);
 	int (*fd)(struct haw_packetizer *p, enum haw_direction direction);
 	bool (*busy)(struct haw_packetizer *p);
 	/* A number for the engine in use that no other engine of P has; 0 before the first keys. Its

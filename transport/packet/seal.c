@@ -455,6 +455,38 @@ int haw_seal_set_keys(struct haw_packet_state *p, const struct haw_keyed *keys, 
 	return 0;
 }
 
+static void free_engine(struct haw_outgoing *o)
+{
+	if (o->keys.engine)
+		o->keys.engine->ops->free(o->keys.engine);
+	o->keys.engine = NULL;
+}
+
+void haw_seal_abandon(struct haw_packet_state *p)
+{
+	struct haw_outgoing *o = &p->out;
+	struct haw_slot *slot;
+
+	if (!o->failed)
+		fail(p, HAW_ECLOSED, HAW_FAULT_LOCAL, "the connection is over");
+	/* Once it has let go, the spans are the source's again. */
+	free_engine(o);
+	haw_jobs_forget_engine(&o->jobs);
+	while ((slot = haw_jobs_first(&o->jobs))) {
+		bool tell = slot->is_bulk;
+		void *cookie = slot->bulk.cookie;
+
+		haw_jobs_drop_first(&o->jobs);
+		if (tell && o->source)
+			o->source->sealed(o->source->user, cookie);
+	}
+	slot = o->held ? haw_jobs_space(&o->jobs, p->pool) : NULL;
+	o->held = false;
+	if (slot && o->source)
+		o->source->sealed(o->source->user, slot->bulk.cookie);
+	give_back(p);
+}
+
 void haw_seal_free(struct haw_packet_state *p)
 {
 	struct haw_outgoing *o = &p->out;
@@ -463,8 +495,7 @@ void haw_seal_free(struct haw_packet_state *p)
 	haw_span bytes;
 
 	/* The engine first: nothing is written behind its back once it has let go. */
-	if (o->keys.engine)
-		o->keys.engine->ops->free(o->keys.engine);
+	free_engine(o);
 	for (; haw_queue_peek(&o->queue, &kind, &bytes); haw_queue_drop(&o->queue))
 		if (kind == HAW_QUEUE_KEYS) {
 			memcpy(&keys, bytes.ptr, sizeof(keys));

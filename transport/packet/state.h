@@ -87,6 +87,7 @@ void haw_seal_sent(struct haw_packet_state *p, size_t n);
 int haw_seal_poll(struct haw_packet_state *p, haw_error *err);
 /* Put new keys into use: at once if nothing waits, else behind what does. Takes KEYS over. */
 int haw_seal_set_keys(struct haw_packet_state *p, const struct haw_keyed *keys, haw_error *err);
+void haw_seal_abandon(struct haw_packet_state *p);
 void haw_seal_free(struct haw_packet_state *p);
 
 /* open.c */
@@ -95,6 +96,7 @@ size_t haw_open_release(struct haw_packet_state *p);
 size_t haw_open_wants(const struct haw_packet_state *p);
 int haw_open_poll(struct haw_packet_state *p, haw_error *err);
 int haw_open_set_keys(struct haw_packet_state *p, const struct haw_keyed *keys, haw_error *err);
+void haw_open_abandon(struct haw_packet_state *p);
 void haw_open_free(struct haw_packet_state *p);
 
 #endif
