@@ -99,13 +99,47 @@ const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite)
 	return why;
 }
 
+bool haw_candidate_is_lost(const struct haw_candidate *c, const haw_suite *suite)
+{
+	const struct haw_loss *l = atomic_load_explicit(&c->losses, memory_order_acquire);
+
+	while (l && l->suite != suite)
+		l = l->next;
+	return l;
+}
+
+bool haw_candidate_lose(struct haw_candidate *c, const haw_suite *suite)
+{
+	struct haw_loss *l = malloc(sizeof(*l)), *first;
+
+	/* Without memory it is tried again with the next keys. */
+	if (!l)
+		return !haw_candidate_is_lost(c, suite);
+	l->suite = suite;
+	first = atomic_load_explicit(&c->losses, memory_order_acquire);
+	do {
+		if (haw_candidate_is_lost(c, suite)) {
+			free(l);
+			return false;
+		}
+		l->next = first;
+	} while (!atomic_compare_exchange_weak_explicit(&c->losses, &first, l, memory_order_acq_rel,
+							memory_order_acquire));
+	return true;
+}
+
 static void forget(struct haw_candidate *c)
 {
 	struct haw_verdict *v = atomic_load_explicit(&c->verdicts, memory_order_relaxed), *next;
+	struct haw_loss *l = atomic_load_explicit(&c->losses, memory_order_relaxed), *next_loss;
 
 	for (; v; v = next) {
 		next = v->next;
 		free(v);
+	}
+	for (; l; l = next_loss) {
+		next_loss = l->next;
+		free(l);
 	}
 }
 

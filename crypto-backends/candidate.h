@@ -20,6 +20,12 @@ struct haw_verdict {
 	const char *failure; /* NULL: passed */
 };
 
+/* A suite that the backend failed at while a connection used it. The same. */
+struct haw_loss {
+	struct haw_loss *next;
+	const haw_suite *suite;
+};
+
 enum { HAW_BACKEND_NAME_MAX = 255 };
 
 struct haw_candidate {
@@ -27,6 +33,7 @@ struct haw_candidate {
 	struct haw_candidate *next;
 	haw_backend *owned; /* the same, if it is to be closed with its selector */
 	_Atomic(struct haw_verdict *) verdicts;
+	_Atomic(struct haw_loss *) losses;
 	/* The same backend beside openssl's MACs, for suites of which it has the cipher only; NULL for
 	 * openssl, and for what is itself such a pair. */
 	struct haw_candidate *joined;
@@ -53,7 +60,10 @@ const char *haw_candidate_outside(const struct haw_candidate *c);
 const char *haw_candidate_excuse(const struct haw_candidate *c, const haw_suite *suite);
 /* The same with its self-test for that suite, which is run if it never was. Any thread. */
 const char *haw_candidate_check(struct haw_candidate *c, const haw_suite *suite);
-/* Forget the verdicts, close what is owned, free; C is the first of a pair of its own. */
+/* Remember that C was given up for SUITE; false if it is remembered already. Any thread. */
+bool haw_candidate_lose(struct haw_candidate *c, const haw_suite *suite);
+bool haw_candidate_is_lost(const struct haw_candidate *c, const haw_suite *suite);
+/* Forget the verdicts and losses, close what is owned, free; C is the first of a pair of its own. */
 void haw_candidate_free(struct haw_candidate *c);
 
 #endif

@@ -32,7 +32,7 @@ struct guard {
 	haw_sealer base;
 	const haw_backend *backend;
 	haw_sealer *engine; /* NULL once it was given up */
-	haw_sealer *spare;
+	struct haw_spare spare;
 	haw_guard_fn given_up;
 	void *user;
 	size_t headroom, alignment;
@@ -69,11 +69,7 @@ static void finish(struct guard *g, haw_job *job)
 
 static void by_spare(struct guard *g, haw_job *job)
 {
-	haw_job *done;
-
-	job->status = HAW_EAGAIN;
-	if (g->spare->ops->submit(g->spare, &job, 1) != 1 || g->spare->ops->poll(g->spare, &done, 1) != 1)
-		job->status = HAW_ECRYPTO;
+	haw_spare_run(&g->spare, job);
 	g->count.by_spare++;
 	finish(g, job);
 }
@@ -151,29 +147,6 @@ static struct entry *enter(struct guard *g, haw_job *job)
 	return e;
 }
 
-/* The engine is done with E, and has left STATUS. */
-static void leave(struct guard *g, struct entry *e, int status)
-{
-	haw_job *job = e->outer;
-
-	g->failures = status != 0 ? g->failures + 1 : 0;
-	if (status != 0) {
-		/* An engine that breaks may call good packets altered; it costs nothing to ask again. */
-		by_spare(g, job);
-	} else {
-		if (e->out) {
-			struct haw_walk walk = haw_walk_start(job);
-
-			haw_walk_put(&walk, e->out, e->total);
-		}
-		job->status = 0;
-		g->count.by_engine++;
-		finish(g, job);
-	}
-	e->outer = NULL;
-	g->under_way--;
-}
-
 /* ---- Giving up ---- */
 
 static void give_up(struct guard *g, const char *why)
@@ -194,7 +167,44 @@ static void give_up(struct guard *g, const char *why)
 		release(e);
 	}
 	if (g->given_up)
-		g->given_up(g->user, g->backend, why);
+		g->given_up(g->user, g->backend, g->base.suite, why);
+}
+
+/* ---- What became of a packet ---- */
+
+/* The engine has done E's packet. */
+static void take(struct guard *g, struct entry *e)
+{
+	haw_job *job = e->outer;
+
+	haw_spare_follow(&g->spare, &e->job);
+	if (e->out) {
+		struct haw_walk walk = haw_walk_start(job);
+
+		haw_walk_put(&walk, e->out, e->total);
+	}
+	job->status = 0;
+	g->count.by_engine++;
+	finish(g, job);
+}
+
+/* The engine is done with E, and has left STATUS. */
+static void leave(struct guard *g, struct entry *e, int status)
+{
+	haw_job *job = e->outer;
+
+	/* An engine that breaks may call good packets altered; it costs nothing to ask again. */
+	if (status == 0)
+		take(g, e);
+	else
+		by_spare(g, job);
+	g->failures = status != 0 ? g->failures + 1 : 0;
+	e->outer = NULL;
+	g->under_way--;
+	if (status != 0 && g->spare.chained && job->status == 0)
+		give_up(g, "it failed at a packet");
+	else if (status != 0)
+		haw_spare_put_away(&g->spare);
 }
 
 static void check_patience(struct guard *g)
@@ -233,8 +243,9 @@ static void signal_done(struct guard *g)
 
 static bool fits_engine(const struct guard *g, const haw_job *job)
 {
-	return g->engine && job->length >= g->min_length && job->length <= g->max_length &&
-	       job->in_count <= HAW_JOB_SPANS && job->out_count <= HAW_JOB_SPANS;
+	return g->engine && (job->length >= g->min_length || g->spare.chained) &&
+	       job->length <= g->max_length && job->in_count <= HAW_JOB_SPANS &&
+	       job->out_count <= HAW_JOB_SPANS;
 }
 
 /* Give the N entries to the engine; returns how many it took. */
@@ -267,6 +278,8 @@ static int guard_submit(haw_sealer *s, haw_job *const *jobs, size_t n)
 	size_t place[HAW_BATCH_MAX], count = 0, end, taken;
 
 	n = n < HAW_BATCH_MAX ? n : HAW_BATCH_MAX;
+	if (g->spare.chained && n > 0)
+		n = g->under_way > 0 ? 0 : 1;
 	for (end = 0; end < n; end++) {
 		if (!fits_engine(g, jobs[end]))
 			continue;
@@ -283,10 +296,13 @@ static int guard_submit(haw_sealer *s, haw_job *const *jobs, size_t n)
 	if (end == 0 && n > 0 && g->under_way == 0)
 		end = 1;
 	for (size_t i = 0, at = 0; i < end; i++) {
-		if (at < taken && place[at] == i)
+		if (at < taken && place[at] == i) {
 			at++;
-		else
-			by_spare(g, jobs[i]);
+			continue;
+		}
+		if (g->spare.chained && g->engine)
+			give_up(g, "it cannot take a packet, and the next ones need that");
+		by_spare(g, jobs[i]);
 	}
 	if (g->first)
 		signal_done(g);
@@ -357,8 +373,15 @@ static int guard_open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint6
 			     const uint8_t *head, uint32_t *length)
 {
 	struct guard *g = (struct guard *)s;
+	haw_sealer *spare;
 
-	return g->spare->ops->open_length(g->spare, seq, number, block, head, length);
+	if (g->spare.chained && g->engine) {
+		if (g->engine->ops->open_length(g->engine, seq, number, block, head, length) == 0)
+			return 0;
+		give_up(g, "it failed at a packet's length");
+	}
+	spare = haw_spare_sealer(&g->spare);
+	return spare ? spare->ops->open_length(spare, seq, number, block, head, length) : HAW_ECRYPTO;
 }
 
 static int guard_fd(haw_sealer *s)
@@ -372,7 +395,7 @@ static void guard_free(haw_sealer *s)
 
 	if (g->engine)
 		g->engine->ops->free(g->engine);
-	g->spare->ops->free(g->spare);
+	haw_spare_clear(&g->spare);
 	for (size_t i = 0; i < HAW_BATCH_MAX; i++)
 		release(&g->entries[i]);
 	if (g->epoll >= 0)
@@ -427,24 +450,30 @@ static void copy_traits(struct guard *g)
 		.depth = its->depth && its->depth < HAW_BATCH_MAX ? its->depth : HAW_BATCH_MAX,
 		.completion = its->completion,
 	};
+	if (g->spare.chained)
+		g->base.traits.batch = g->base.traits.depth = 1;
 }
 
-haw_sealer *haw_guard_new(const haw_backend *backend, haw_sealer *engine, haw_sealer *spare,
-			  haw_guard_fn given_up, void *user, haw_error *err)
+haw_sealer *haw_guard_new(const haw_backend *backend, haw_sealer *engine, const haw_keys *keys,
+			  haw_spare_fn spare, haw_guard_fn given_up, void *user, haw_error *err)
 {
 	struct guard *g = calloc(1, sizeof(*g));
+	bool opens = engine->ops->open_length != NULL;
 
 	if (!g) {
 		engine->ops->free(engine);
-		spare->ops->free(spare);
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory for the keys of a connection");
 		return NULL;
 	}
-	g->base.ops = engine->ops->open_length ? &opener_ops : &sealer_ops;
+	if (!haw_spare_init(&g->spare, spare, engine->suite, keys, opens)) {
+		haw_spare_clear(&g->spare);
+		free(g);
+		return engine;
+	}
+	g->base.ops = opens ? &opener_ops : &sealer_ops;
 	g->base.suite = engine->suite;
 	g->backend = backend;
 	g->engine = engine;
-	g->spare = spare;
 	g->given_up = given_up;
 	g->user = user;
 	g->patience = HAW_GUARD_PATIENCE_NS;

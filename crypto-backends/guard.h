@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A guard stands between a caller and an engine that works on something else than the calling CPU, and
- * may go away while packets are under way. Callers see a sealer like any other that always works:
+ * A guard stands between a caller and an engine that may fail while packets are under way, since it works
+ * on something else than the calling CPU or is somebody else's code. Callers see a sealer like any other that
+ * always works:
  *
  *  - packets outside of the engine's min_length and max_length are done by a spare engine of the CPU;
  *  - a packet that would be sealed or opened upon itself, and any packet of an engine that wants aligned
@@ -11,17 +12,19 @@
  *  - when the engine fails, or finishes nothing for HAW_GUARD_PATIENCE_NS although it has work, its
  *    packets and all later ones are the spare's.
  *
- * Suites whose packets depend on earlier ciphertext cannot be guarded: the spare would not have it.
+ * Where packets depend on the ciphertext before them one is under way at a time, and the first that the
+ * engine fails at ends its service: what comes behind can only follow the spare's.
  */
 #ifndef HAW_CRYPTO_GUARD_H
 #define HAW_CRYPTO_GUARD_H
 
-#include <hawser/backend.h>
+#include "crypto-backends/guard_spare.h"
 
 #define HAW_GUARD_PATIENCE_NS UINT64_C(2000000000)
 
-/* Told once, from submit or poll, when BACKEND was given up; WHY is one sentence. */
-typedef void (*haw_guard_fn)(void *user, const haw_backend *backend, const char *why);
+/* Told once, from submit, poll or open_length, when BACKEND was given up for SUITE; WHY is one sentence. */
+typedef void (*haw_guard_fn)(void *user, const haw_backend *backend, const haw_suite *suite,
+			     const char *why);
 
 struct haw_guard_count {
 	uint64_t by_engine; /* packets that the engine did */
@@ -29,10 +32,10 @@ struct haw_guard_count {
 	bool given_up;      /* the engine is gone */
 };
 
-/* Guard ENGINE, made by BACKEND, with SPARE, an engine of the same suite, keys and direction that completes
- * inside submit. Takes both over, on failure too. NULL and an error if out of memory or descriptors. */
-haw_sealer *haw_guard_new(const haw_backend *backend, haw_sealer *engine, haw_sealer *spare,
-			  haw_guard_fn given_up, void *user, haw_error *err);
+/* Guard ENGINE, made by BACKEND of KEYS, with what SPARE makes. Takes ENGINE over, on failure too. NULL and
+ * an error if out of memory or descriptors. ENGINE itself if there is no spare. */
+haw_sealer *haw_guard_new(const haw_backend *backend, haw_sealer *engine, const haw_keys *keys,
+			  haw_spare_fn spare, haw_guard_fn given_up, void *user, haw_error *err);
 /* What became of the packets so far; false if S is no guard. */
 bool haw_guard_get_count(const haw_sealer *s, struct haw_guard_count *count);
 /* Wait only so long for an engine that finishes nothing, for tests. */

@@ -50,8 +50,8 @@ const struct haw_override *haw_override_find(const haw_selector *s, const haw_su
 void haw_overrides_free(haw_selector *s);
 /* Whether BACKEND is one that this library can call: NULL, or what is wrong with it. */
 const char *haw_backend_malformed(const haw_backend *backend);
-/* A sealer, or an opener if OPENS, by BACKEND; that of an offload stands behind a guard, and S (may be NULL)
- * hears when it is given up. NULL and an error. */
+/* A sealer, or an opener if OPENS, by BACKEND; that of one that may fail stands behind a guard, and S (may be
+ * NULL) hears and remembers when it is given up. NULL and an error. */
 haw_sealer *haw_selector_serve(const haw_selector *s, const haw_backend *backend, const haw_suite *suite,
 			       const haw_keys *keys, bool opens, haw_error *err);
 /* Whether the directory of modules has one for KIND, which is not loaded for that. S may be NULL. */

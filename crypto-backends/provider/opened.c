@@ -135,6 +135,8 @@ haw_backend *haw_opened_finish(struct haw_opened *o, haw_error *err)
 	}
 	if (o->pauses)
 		o->base.flags |= HAW_BACKEND_OFFLOAD;
+	else if (!o->own)
+		o->base.flags |= HAW_BACKEND_MAY_FAIL;
 	return &o->base;
 }
 

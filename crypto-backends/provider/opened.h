@@ -22,6 +22,7 @@ struct haw_opened {
 	void (*unload)(struct haw_opened *opened);
 	void *library, *beside; /* whatever unload needs */
 	bool pauses;
+	bool own; /* OpenSSL's own provider: its failure would be that of the openssl backend too */
 	/* Packets that were under way, for ever, when their sealer was freed: their memory and what they
 	 * stand upon stay. */
 	atomic_uint abandoned;

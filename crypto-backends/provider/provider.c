@@ -125,6 +125,7 @@ static haw_backend *provider_open(const char *argument, const haw_backend_option
 		return NULL;
 	memcpy(name, argument, len);
 	name[len] = '\0';
+	o->own = strcmp(name, "default") == 0;
 	snprintf(o->properties, sizeof(o->properties), "provider=%s%s%s", name, *more ? "," : "", more);
 	for (char *plus = o->properties; (plus = strchr(plus, '+'));)
 		*plus = ',';

@@ -195,7 +195,10 @@ enum haw_backend_flags {
 	/* It works on something else than the calling CPU, which may go away while packets are under
 	 * way. The library then keeps the inputs of jobs that are sealed or opened upon themselves,
 	 * leaves packets outside min_length and max_length to the CPU, and goes on there if it fails. */
-	HAW_BACKEND_OFFLOAD = 1
+	HAW_BACKEND_OFFLOAD = 1,
+	/* It works on the calling CPU, or waits there for something else, by code that may fail under way.
+	 * The library treats it the same, but does not take it for one that frees the CPU. */
+	HAW_BACKEND_MAY_FAIL = 2
 };
 
 /* A backend, or one opened for one provider or device. Those that keep state embed this as their
@@ -333,8 +336,9 @@ HAW_API HAW_MUST_USE int haw_selector_confirm(const haw_selector *s, const haw_s
  * one sentence in at most SIZE bytes. S may be NULL: no overrides. Any thread. */
 HAW_API const haw_backend *haw_selector_choose(const haw_selector *s, const haw_suite *suite, char *reason,
 					       size_t size);
-/* Have LOG told, in one sentence, when an offload is given up while a connection uses it: the processor then
- * goes on with that connection's packets. Called in whichever thread runs the connection; S must live as long
+/* Have LOG told, in one sentence, when a backend that may fail is given up while a connection uses it, the
+ * first time for each suite: the next backend then goes on with that connection's packets, and serves
+ * that suite from then on. Called in whichever thread runs the connection; S must live as long
  * as what was made with it. LOG may be NULL. Before S is shared by threads. */
 HAW_API void haw_selector_set_log(haw_selector *s, void (*log)(void *user, const char *line), void *user);
 /* Make a sealer or opener with the chosen backend; it has passed its self-test for that suite

@@ -21,6 +21,7 @@ static struct temper {
 	bool breaks;     /* every third packet is an error of its own, its output spoilt */
 	int fd;          /* if not 0: it completes by this descriptor */
 	bool wants_room; /* aligned outputs, and writes in front of them */
+	unsigned fails_at; /* if not 0: from that packet on, counted from 1, it fails at everything */
 	uint64_t wrong;  /* out: outputs that were not as it wants them */
 } temper;
 
@@ -56,7 +57,10 @@ static int device_poll(haw_sealer *s, haw_job **done, size_t max)
 	int n = temper.stuck ? 0 : d->inner->ops->poll(d->inner, done, max);
 
 	for (int i = 0; i < n; i++) {
-		if (d->count++ % 3 != 1)
+		d->count++;
+		if (temper.fails_at && d->count >= temper.fails_at)
+			done[i]->status = HAW_ECRYPTO;
+		if (d->count % 3 != 2)
 			continue;
 		if (temper.lies)
 			done[i]->status = HAW_EINTEGRITY;
@@ -71,7 +75,13 @@ static int device_poll(haw_sealer *s, haw_job **done, size_t max)
 static int device_open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
 			      const uint8_t *head, uint32_t *length)
 {
-	return HAW_ECRYPTO; /* a device is not asked for four bytes */
+	struct device *d = (struct device *)s;
+
+	/* A device is not asked for four bytes, but where nobody else has the ciphertext before them. */
+	if (s->suite->chain_mode != HAW_CHAIN_CIPHERTEXT || temper.stuck ||
+	    (temper.fails_at && d->count + 2 > temper.fails_at))
+		return HAW_ECRYPTO;
+	return d->inner->ops->open_length(d->inner, seq, number, block, head, length);
 }
 
 static int device_fd(haw_sealer *s)
@@ -119,7 +129,7 @@ static haw_keys keys;
 static uint8_t key_bytes[HAW_KEY_MAX];
 static unsigned given_up;
 
-static void count_given_up(void *user, const haw_backend *backend, const char *why)
+static void count_given_up(void *user, const haw_backend *backend, const haw_suite *of, const char *why)
 {
 	given_up++;
 }
@@ -131,10 +141,17 @@ static haw_sealer *plain(bool opens)
 	return opens ? b->new_opener(b, suite, &keys, NULL) : b->new_sealer(b, suite, &keys, NULL);
 }
 
-static haw_sealer *guarded(haw_sealer *engine, bool opens)
+static haw_sealer *spare(const haw_suite *of, const haw_keys *with, bool opens)
+{
+	const haw_backend *b = &haw_backend_openssl;
+
+	return opens ? b->new_opener(b, of, with, NULL) : b->new_sealer(b, of, with, NULL);
+}
+
+static haw_sealer *guarded(haw_sealer *engine)
 {
 	haw_error err;
-	haw_sealer *s = haw_guard_new(&late_backend_poll, engine, plain(opens), count_given_up, NULL, &err);
+	haw_sealer *s = haw_guard_new(&late_backend_poll, engine, &keys, spare, count_given_up, NULL, &err);
 
 	if (!s)
 		abort();
@@ -223,12 +240,15 @@ static void all_right(bool opens)
 /* Through S, both ways of laying out; S is freed. */
 static void stream_through(haw_sealer *s, bool opens, bool in_place, struct haw_guard_count *count)
 {
+	/* Where packets are chained only the next one's length can be told. */
+	unsigned at = suite->chain_mode == HAW_CHAIN_CIPHERTEXT ? 0 : 5;
 	uint32_t length = 0;
 
 	lay_out(opens, in_place);
-	if (opens && suite->chain_mode != HAW_CHAIN_CIPHERTEXT)
-		CHECK(s->ops->open_length(s, st.jobs[5].seq, 5, st.jobs[5].block, st.wire[5], &length) == 0 &&
-		      length == st.jobs[5].length);
+	if (opens)
+		CHECK(s->ops->open_length(s, st.jobs[at].seq, at, st.jobs[at].block, st.wire[at], &length) ==
+			      0 &&
+		      length == st.jobs[at].length);
 	CHECK(run(s, in_place ? 7 : PACKETS));
 	all_right(opens);
 	CHECK(haw_guard_get_count(s, count) && count->by_engine + count->by_spare == PACKETS);
@@ -238,8 +258,7 @@ static void stream_through(haw_sealer *s, bool opens, bool in_place, struct haw_
 static void for_each_suite_and_end(void (*test)(bool opens, bool in_place))
 {
 	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
-		if (suite->chain_mode == HAW_CHAIN_CIPHERTEXT ||
-		    haw_backend_openssl.refuses(&haw_backend_openssl, suite))
+		if (haw_backend_openssl.refuses(&haw_backend_openssl, suite))
 			continue;
 		for (size_t k = 0; k < sizeof(key_bytes); k++)
 			key_bytes[k] = (uint8_t)(i * 31 + k * 7);
@@ -266,8 +285,7 @@ static void fail_after(bool opens, bool in_place)
 		/* The late backends count from 1; 0 is never. */
 		late_backend_reset(after + 3, 6, after);
 		stream_through(guarded(opens ? b->new_opener(b, suite, &keys, NULL)
-					     : b->new_sealer(b, suite, &keys, NULL),
-				       opens),
+					     : b->new_sealer(b, suite, &keys, NULL)),
 			       opens, in_place, &count);
 		CHECK(given_up == (after > 0 && after < PACKETS) || after == PACKETS);
 		CHECK(after == 0 ? count.by_engine == PACKETS : count.by_engine <= after);
@@ -284,8 +302,13 @@ static void with_temper(bool opens, bool in_place)
 {
 	struct haw_guard_count count = {0};
 
-	stream_through(guarded(device(plain(opens)), opens), opens, in_place, &count);
-	CHECK(temper.wants_room ? count.by_spare == 0 : count.by_spare == PACKETS / 3);
+	stream_through(guarded(device(plain(opens))), opens, in_place, &count);
+	if (temper.wants_room)
+		CHECK(count.by_spare == 0);
+	else if (suite->chain_mode == HAW_CHAIN_CIPHERTEXT)
+		CHECK(count.by_engine == 1); /* the second packet is the first that fails */
+	else
+		CHECK(count.by_spare == PACKETS / 3);
 	CHECK(temper.wrong == 0);
 }
 
@@ -309,7 +332,7 @@ static void gives_room_that_packets_have_not(void)
 
 static void stuck(bool opens, bool in_place)
 {
-	haw_sealer *s = guarded(device(plain(opens)), opens);
+	haw_sealer *s = guarded(device(plain(opens)));
 	struct haw_guard_count count = {0};
 
 	given_up = 0;
@@ -338,7 +361,7 @@ static void forged_stays_forged(void)
 	haw_sealer *s;
 
 	choose_gcm();
-	s = guarded(device(plain(true)), true);
+	s = guarded(device(plain(true)));
 	st.wire[3][40] ^= 1;
 	for (int in_place = 0; in_place < 2; in_place++) {
 		lay_out(true, in_place);
@@ -361,10 +384,85 @@ static void leaves_short_and_long_packets_to_the_cpu(void)
 	engine->traits.max_length = 2000;
 	for (unsigned i = 0; i < PACKETS; i++)
 		expected += st.jobs[i].length >= 500 && st.jobs[i].length <= 2000;
-	s = guarded(engine, false);
+	s = guarded(engine);
 	CHECK(s->traits.min_length == 0 && s->traits.max_length == 0);
 	stream_through(s, false, false, &count);
 	CHECK(count.by_engine == expected && expected > 0 && expected < PACKETS);
+}
+
+/* Whatever packet of a chain the engine fails at, or the length of which: the spare goes on from there. */
+static void chain_that_breaks(bool opens, bool in_place)
+{
+	haw_sealer *s;
+
+	if (suite->chain_mode != HAW_CHAIN_CIPHERTEXT)
+		return;
+	for (unsigned at = 1; at <= 6 && !harness.failed; at++) {
+		uint32_t length = 0;
+
+		temper = (struct temper){.fails_at = at};
+		given_up = 0;
+		s = guarded(device(plain(opens)));
+		CHECK(s->traits.depth == 1);
+		lay_out(opens, in_place);
+		for (unsigned i = 0; i < PACKETS; i++) {
+			haw_job *job = &st.jobs[i];
+
+			if (opens && suite->length_mode == HAW_LENGTH_FIRST_BLOCK)
+				CHECK(s->ops->open_length(s, job->seq, i, job->block, st.wire[i], &length) ==
+					      0 &&
+				      length == job->length);
+			CHECK(drive_one(s, job));
+		}
+		all_right(opens);
+		CHECK(given_up == 1);
+		s->ops->free(s);
+		temper = (struct temper){0};
+	}
+}
+
+static void takes_a_chain_over_anywhere(void)
+{
+	for_each_suite_and_end(chain_that_breaks);
+}
+
+/* A forged packet of a chain ends nothing but itself: what it was judged by is no failure of the engine's. */
+static void forged_stays_forged_in_a_chain(void)
+{
+	haw_sealer *s;
+
+	suite = haw_suite_find("aes128-cbc", "hmac-sha2-256");
+	keys = (haw_keys){key_bytes, key_bytes + 5, key_bytes};
+	make_stream();
+	s = guarded(device(plain(true)));
+	given_up = 0;
+	lay_out(true, true);
+	st.work[3][40] ^= 1;
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(drive_one(s, &st.jobs[i]) && st.jobs[i].status == (i == 3 ? HAW_EINTEGRITY : 0));
+	CHECK(given_up == 0);
+	s->ops->free(s);
+}
+
+/* A chain cannot leave single packets to the CPU: short ones go to the engine, and one that is too long for
+ * it ends its service. */
+static void a_chain_stays_whole(void)
+{
+	struct haw_guard_count count;
+	haw_sealer *engine;
+	unsigned fit = 0;
+
+	suite = haw_suite_find("3des-cbc", "hmac-sha1-etm@openssh.com");
+	keys = (haw_keys){key_bytes, key_bytes + 5, key_bytes};
+	make_stream();
+	engine = device(plain(false));
+	engine->traits.min_length = 500;
+	engine->traits.max_length = 2000;
+	while (st.jobs[fit].length <= 2000)
+		fit++;
+	given_up = 0;
+	stream_through(guarded(engine), false, false, &count);
+	CHECK(fit > 0 && count.by_engine == fit && given_up == 1);
 }
 
 /* The descriptor tells of packets, and of an engine that will never tell of any. */
@@ -377,7 +475,7 @@ static void a_descriptor_tells(void)
 	choose_gcm();
 	lay_out(false, false);
 	late_backend_reset(1, 0, 0);
-	s = guarded(late_backend_fd.new_sealer(&late_backend_fd, suite, &keys, NULL), false);
+	s = guarded(late_backend_fd.new_sealer(&late_backend_fd, suite, &keys, NULL));
 	fd.fd = s->ops->fd(s);
 	CHECK(s->traits.completion == HAW_COMPLETES_BY_FD && poll(&fd, 1, 0) == 0);
 	CHECK(s->ops->submit(s, &job, 1) == 1 && poll(&fd, 1, 1000) == 1);
@@ -401,7 +499,7 @@ static void a_descriptor_tells_of_a_stuck_engine(void)
 	choose_gcm();
 	lay_out(false, true);
 	temper = (struct temper){.stuck = true, .fd = eventfd(0, EFD_CLOEXEC)};
-	s = guarded(device(plain(false)), false);
+	s = guarded(device(plain(false)));
 	haw_guard_set_patience(s, 20000000);
 	fd.fd = s->ops->fd(s);
 	CHECK(s->ops->submit(s, &job, 1) == 1 && s->ops->poll(s, done, PACKETS) == 0);
@@ -425,6 +523,9 @@ int main(void)
 	RUN(gives_up_a_stuck_engine);
 	RUN(forged_stays_forged);
 	RUN(leaves_short_and_long_packets_to_the_cpu);
+	RUN(takes_a_chain_over_anywhere);
+	RUN(forged_stays_forged_in_a_chain);
+	RUN(a_chain_stays_whole);
 	RUN(a_descriptor_tells);
 	RUN(a_descriptor_tells_of_a_stuck_engine);
 	return harness_end();

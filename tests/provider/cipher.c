@@ -168,11 +168,13 @@ CIPHER(gcm256, "AES-256-GCM")
 CIPHER(ctr128, "AES-128-CTR")
 CIPHER(ctr192, "AES-192-CTR")
 CIPHER(ctr256, "AES-256-CTR")
+CIPHER(cbc128, "AES-128-CBC")
 
 const OSSL_ALGORITHM hawtest_ciphers[] = {
 	{"AES-128-GCM", NULL, functions_gcm128, NULL}, {"AES-256-GCM", NULL, functions_gcm256, NULL},
 	{"AES-128-CTR", NULL, functions_ctr128, NULL}, {"AES-192-CTR", NULL, functions_ctr192, NULL},
-	{"AES-256-CTR", NULL, functions_ctr256, NULL}, {NULL, NULL, NULL, NULL},
+	{"AES-256-CTR", NULL, functions_ctr256, NULL}, {"AES-128-CBC", NULL, functions_cbc128, NULL},
+	{NULL, NULL, NULL, NULL},
 };
 
 bool hawtest_has(const char *algorithm_names)

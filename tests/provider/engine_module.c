@@ -11,7 +11,7 @@
 
 #include "device.h"
 
-enum { REQUEST_MIN = 512, CIPHERS = 5 };
+enum { REQUEST_MIN = 512, CIPHERS = 6 };
 
 /* What a context of ours keeps. */
 struct cipher {
@@ -28,7 +28,7 @@ struct update {
 
 static struct device_modes modes;
 static const int nids[CIPHERS] = {NID_aes_128_gcm, NID_aes_256_gcm, NID_aes_128_ctr, NID_aes_192_ctr,
-				  NID_aes_256_ctr};
+				  NID_aes_256_ctr, NID_aes_128_cbc};
 static EVP_CIPHER *methods[CIPHERS];
 
 static EVP_CIPHER_CTX *inner_of(EVP_CIPHER_CTX *ctx)
@@ -39,7 +39,9 @@ static EVP_CIPHER_CTX *inner_of(EVP_CIPHER_CTX *ctx)
 		const EVP_CIPHER *below = EVP_get_cipherbynid(EVP_CIPHER_CTX_get_nid(ctx));
 
 		c->ctx = EVP_CIPHER_CTX_new();
-		if (!c->ctx || !EVP_CipherInit_ex(c->ctx, below, NULL, NULL, NULL, 1))
+		/* Packets are whole blocks; OpenSSL does not tell a method of this kind. */
+		if (!c->ctx || !EVP_CipherInit_ex(c->ctx, below, NULL, NULL, NULL, 1) ||
+		    !EVP_CIPHER_CTX_set_padding(c->ctx, 0))
 			abort();
 	}
 	return c->ctx;
