@@ -148,6 +148,9 @@ struct haw_receive {
 struct haw_stream *haw_stream_adopt(struct haw_io *io, int fd, haw_error *err);
 /* The same from two descriptors (pipes, a socket twice, terminals): READ_FD and WRITE_FD may be equal. */
 struct haw_stream *haw_stream_adopt_pair(struct haw_io *io, int read_fd, int write_fd, haw_error *err);
+/* Connect to the listening socket at PATH on this machine, without waiting. NULL: HAW_ECONNECT,
+ * HAW_EAGAIN while the listener's queue is full, HAW_EINVAL for a path too long, HAW_ESYSTEM. */
+struct haw_stream *haw_stream_connect_unix(struct haw_io *io, const char *path, haw_error *err);
 /* Bind the user's STREAM to the loop, which holds it until haw_stream_close. A stream is bound once
  * (HAW_EINVAL afterwards). */
 int haw_stream_attach(struct haw_io *io, struct haw_stream *stream, haw_error *err);

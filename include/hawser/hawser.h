@@ -5,6 +5,7 @@
 #ifndef HAWSER_HAWSER_H
 #define HAWSER_HAWSER_H
 
+#include <hawser/agent.h>
 #include <hawser/backend.h>
 #include <hawser/channel.h>
 #include <hawser/client.h>

@@ -145,8 +145,7 @@ static haw_span take_word(haw_span *line)
 	return word;
 }
 
-/* Put the comment of a public line into a key that nobody else has seen yet. */
-static haw_key *with_comment(haw_key *key, haw_span comment, haw_error *err)
+haw_key *haw_key_with_comment(haw_key *key, haw_span comment, haw_error *err)
 {
 	char *text;
 
@@ -199,7 +198,7 @@ haw_key *haw_key_parse_public(const void *line, size_t len, haw_error *err)
 		haw_key_free(key);
 		return NULL;
 	}
-	return key ? with_comment(key, rest, err) : NULL;
+	return key ? haw_key_with_comment(key, rest, err) : NULL;
 }
 
 haw_key *haw_key_load_public(const char *path, haw_error *err)

@@ -49,6 +49,10 @@ const haw_certificate *haw_certificate_of(const struct haw_certificate_copy *cop
 const char *haw_certificate_key_type(const struct haw_certificate_copy *copy);
 void haw_certificate_free(struct haw_certificate_copy *copy);
 
+/* Put COMMENT into KEY, which nobody else has seen yet, blanks in front of it apart. NULL, and KEY freed, if
+ * out of memory. */
+haw_key *haw_key_with_comment(haw_key *key, haw_span comment, haw_error *err);
+
 /* ---- OpenSSH's format (PROTOCOL.key): openssh_format.c, openssh_cipher.c ---- */
 
 /* Does DATA begin as such a file? */
