@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <hawser/auth.h>
 #include <hawser/config.h>
 #include <hawser/known_hosts.h>
 #include <hawser/loop.h>
@@ -53,6 +54,9 @@ typedef struct haw_client_options {
 	haw_resolve_fn resolve;		/* resolves the host's name (resolver.h); NULL: getaddrinfo, on
 					 * the loop's resolver thread */
 	void *resolve_user;		/* first argument of resolve */
+	haw_auth_next_fn auth_next;	/* the order of attempts to log in (auth.h); NULL: ssh's */
+	void *auth_user;		/* first argument of auth_next */
+	haw_agent_options agent;	/* its path overrides IdentityAgent; "none": no agent */
 } haw_client_options;
 
 /* Make a client on LOOP. OPTIONS is copied, what it points to is borrowed until the client is

@@ -6,6 +6,7 @@
 #define HAWSER_HAWSER_H
 
 #include <hawser/agent.h>
+#include <hawser/auth.h>
 #include <hawser/backend.h>
 #include <hawser/channel.h>
 #include <hawser/client.h>

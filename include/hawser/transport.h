@@ -79,6 +79,10 @@ typedef struct haw_transport_options {
 	void (*log)(void *user, int level, const char *line);
 	/* The connection has ended; not called after haw_transport_free. */
 	void (*closed)(void *user, haw_transport *transport, const haw_error *error);
+	/* By which algorithms users' keys may sign (PubkeyAcceptedAlgorithms): patterns, with + - ^ in
+	 * front as haw_algorithm_list has them. Names that are not known are passed over. Default: all but
+	 * SHA-1. */
+	const char *user_keys;
 } haw_transport_options;
 
 /* Make a client's transport over STREAM (see stream.h; consumed even on failure) and begin the

@@ -288,13 +288,13 @@ def test_every_keyword_is_known():
 
 
 REFUSED = {'Match': 'all', 'ProxyCommand': 'nc %h %p', 'ProxyJump': 'bastion', 'HostKeyAlias': 'other',
-           'CertificateFile': '/a', 'CanonicalizeHostname': 'yes', 'BindAddress': '127.0.0.1',
+           'CanonicalizeHostname': 'yes', 'BindAddress': '127.0.0.1',
            'BindInterface': 'lo', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes',
            'PKCS11Provider': '/a.so', 'SmartcardDevice': '/a.so', 'SecurityKeyProvider': '/a.so',
-           'IdentityAgent': '/a.sock', 'HostbasedAuthentication': 'yes', 'RevokedHostKeys': '/a',
+           'HostbasedAuthentication': 'yes', 'RevokedHostKeys': '/a',
            'NoHostAuthenticationForLocalhost': 'yes', 'RequiredRSASize': '4096', 'Tunnel': 'yes'}
 INERT = {'ProxyCommand': 'none', 'ProxyJump': 'none', 'CanonicalizeHostname': 'no', 'VerifyHostKeyDNS': 'no',
-         'PKCS11Provider': 'none', 'IdentityAgent': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',
+         'PKCS11Provider': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',
          'NoHostAuthenticationForLocalhost': 'no', 'RequiredRSASize': '1024', 'KnownHostsCommand': 'none'}
 
 
@@ -323,8 +323,6 @@ def test_inert():
     check(ours(file, 'alpha')[0], 'ProxyJump behind ProxyCommand none counts')
     real = theirs(file, 'alpha')[0]
     check('proxyjump' not in real, 'ssh uses it')
-    file = write('config', 'CertificateFile none\nCertificateFile /a\n')
-    check(ours(file, 'alpha')[1], 'a second certificate is ignored')
 
 
 def test_documentation():

@@ -70,6 +70,8 @@ static void merge_transport_options(struct haw_client *client)
 		t->ciphers = v->ciphers;
 	if (!t->macs)
 		t->macs = v->macs;
+	if (!t->user_keys)
+		t->user_keys = v->pubkey_algorithms;
 	if (!t->keepalive_ms)
 		t->keepalive_ms = v->server_alive_interval_s * 1000;
 	if (!t->keepalive_max)
@@ -138,14 +140,12 @@ void haw_client_free(haw_client *client)
 	if (client->connect)
 		haw_connect_cancel(client->connect);
 	haw_question_abandon(client->question);
-	if (client->login)
-		haw_op_free(client->login);
+	haw_op_free(client->login);
+	haw_client_free_login(client);
 	haw_transport_op_end_all(&client->connects, HAW_ECANCELED, &gone);
 	haw_transport_free(client->transport);
-	haw_client_free_identities(client);
 	haw_known_hosts_free(client->known_hosts);
 	haw_key_free(client->judged_key);
-	haw_message_free(&client->to_sign);
 	if (client->password)
 		OPENSSL_cleanse(client->password, strlen(client->password));
 	free(client->password);
@@ -279,7 +279,6 @@ static int prepare(struct haw_client *client, haw_error *err)
 		return err ? err->code : HAW_ENOMEM;
 	haw_transport_set_hooks(client->transport, haw_client_judge, haw_client_sign, client);
 	haw_transport_set_ended(client->transport, connection_ended);
-	haw_client_load_identities(client);
 	return 0;
 }
 

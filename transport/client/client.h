@@ -2,8 +2,9 @@
  *
  * The client from the inside.
  *
- *   client.c      life and connecting      trust.c   is this the host's key?
- *   identities.c  the keys to be tried     login.c   one method after the other
+ *   client.c      life and connecting           trust.c  is this the host's key?
+ *   identities.c  the keys to be tried          order.c  which attempt comes next, by default
+ *   login.c       one attempt after the other   sign.c   who signs, and the passphrase for it
  */
 #ifndef HAW_CLIENT_CLIENT_H
 #define HAW_CLIENT_CLIENT_H
@@ -12,16 +13,30 @@
 
 #include "transport/engine/transport_internal.h"
 
-enum { HAW_IDENTITIES_MAX = 64, HAW_PASSWORD_TRIES = 3 };
+enum { HAW_IDENTITIES_MAX = 256, HAW_PASSWORD_TRIES = 3, HAW_LOGIN_HISTORY_MAX = 512 };
 
-/* A key that may log in. Without its private half when that needs a passphrase still; NULL when its
- * public half needs one too. */
+/* A key that may log in. */
 struct haw_identity {
-	haw_key *key;
-	char *path;	/* of an encrypted private key */
+	haw_key *key;	    /* what is offered; NULL: not known without a passphrase */
+	haw_key *signer;    /* the private half */
+	haw_key *agent_key; /* the agent signs with this one */
+	char *path;	    /* of a private key file that needs a passphrase, or of a public one */
+	bool encrypted;	    /* PATH holds the private half */
+	bool tried, used;   /* used: succeeded in part */
 };
 
-enum haw_login_step { HAW_STEP_NONE, HAW_STEP_KEY, HAW_STEP_INTERACTIVE, HAW_STEP_PASSWORD };
+struct haw_identities {
+	struct haw_identity *items;
+	size_t count, room;
+};
+
+/* The default order's progress. */
+struct haw_order {
+	struct haw_identities keys;
+	bool prepared, keys_ready, none_tried, password_given;
+	unsigned password_tries, interactive_tries;
+	size_t seen; /* results that were taken notice of */
+};
 
 struct haw_client {
 	haw_loop *loop;
@@ -35,14 +50,23 @@ struct haw_client {
 
 	struct haw_transport *transport;
 	struct haw_connect *connect;
-	struct haw_op *login;		/* the attempt under way */
 	struct haw_transport_op *connects;
 
-	struct haw_identity identities[HAW_IDENTITIES_MAX];
-	size_t identity_count, next_identity;
-	enum haw_login_step step;
-	unsigned password_tries, interactive_tries, passphrase_tries;
-	bool none_tried, logged_in, freed;
+	/* Logging in. */
+	haw_auth_try current;		/* KEY is a reference of ours */
+	haw_key *unlocked;		/* the private half that a passphrase gave */
+	struct haw_op *login;		/* the attempt under way */
+	bool waiting;			/* the iterator said HAW_EAGAIN */
+	struct haw_timer resume;
+	haw_auth_result *history;	/* keys are references */
+	size_t history_count;
+	unsigned keys_tried;
+	struct haw_order order;
+	haw_agent *agent;
+	struct haw_op *agent_list, *agent_op; /* agent_op: a signature */
+	haw_message agent_signature;
+	unsigned passphrase_tries;
+	bool partial, logged_in, freed;
 	struct haw_question *question;
 	haw_key *judged_key;
 	haw_message to_sign;
@@ -56,16 +80,29 @@ void haw_client_order_host_keys(struct haw_client *client, const char *list);
 void haw_client_judge(void *user, haw_span blob, const char *algorithm);
 
 /* identities.c */
-void haw_client_load_identities(struct haw_client *client);
-void haw_client_free_identities(struct haw_client *client);
-/* Ask for the passphrase of an identity whose key is not there at all, then go on with the login; false
- * if nobody can be asked. */
+/* Gather the keys to be tried, in order; the agent, if there is one, has been asked before (AGENT_KEYS: it
+ * has answered). */
+void haw_client_load_identities(struct haw_client *client, bool agent_keys);
+void haw_client_free_identities(struct haw_identities *list);
+
+/* sign.c */
+/* Ask for the passphrase of client->current, whose key is not known at all, and then offer it; false if
+ * nobody can be asked. */
 bool haw_client_unlock(struct haw_client *client);
-void haw_client_sign(void *user, haw_span data, const char *algorithm);
+bool haw_client_sign(void *user, haw_span data, const char *algorithm);
+/* Forget whom a signature was asked for. */
+void haw_client_end_signing(struct haw_client *client);
+
+/* order.c */
+void haw_client_free_order(struct haw_client *client);
 
 /* login.c */
-void haw_client_offer_key(struct haw_client *client, struct haw_identity *identity);
+void haw_client_offer_key(struct haw_client *client);
+/* The attempt under way cannot be made. */
+void haw_client_give_up_try(struct haw_client *client);
 void haw_client_login_next(struct haw_client *client);
+void haw_client_free_login(struct haw_client *client);
+bool haw_client_can_ask(const struct haw_client *client);
 
 /* client.c */
 void haw_client_end(struct haw_client *client, int code, const haw_error *err);

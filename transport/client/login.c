@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Logging in: the keys one after the other, then keyboard-interactive, then the password, as far as
- * server and configuration allow. The first attempt leaves with our NEWKEYS, before the server has
- * said what it allows.
+ * Logging in: one attempt after the other, as the iterator hands them out (hawser/auth.h). The first
+ * attempt leaves with our NEWKEYS, before the server has said what it allows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,20 +13,7 @@
 
 static void attempt_done(void *user, haw_op *op);
 
-static bool server_allows(const struct haw_client *client, const char *method)
-{
-	const char *methods = haw_transport_auth_methods(client->transport, NULL);
-
-	/* Before its first answer the server may allow anything. */
-	return !methods || haw_list_has((haw_span){(const uint8_t *)methods, strlen(methods)}, method);
-}
-
-static bool known(const struct haw_client *client)
-{
-	return haw_transport_auth_methods(client->transport, NULL) != NULL;
-}
-
-static bool can_ask(const struct haw_client *client)
+bool haw_client_can_ask(const struct haw_client *client)
 {
 	return !client->options.batch && client->options.transport.ask;
 }
@@ -38,13 +24,79 @@ static void fail(struct haw_client *client)
 	haw_error err;
 
 	haw_error_set(&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0,
-		      "permission denied: %s was not let in at %s. The server allows: %s. %zu key%s tried%s",
+		      "permission denied: %s was not let in at %s. The server allows: %s. %u key%s tried%s",
 		      client->user_name, client->host, methods && *methods ? methods : "nothing",
-		      client->next_identity, client->next_identity == 1 ? " was" : "s were",
-		      can_ask(client) ? "" : ", and nobody can be asked for a password");
+		      client->keys_tried, client->keys_tried == 1 ? " was" : "s were",
+		      haw_client_can_ask(client) ? "" : ", and nobody can be asked for a password");
 	haw_client_end(client, HAW_EAUTH, &err);
 }
 
+/* ---- What was tried ---- */
+
+static void forget_current(struct haw_client *client)
+{
+	haw_key_free((haw_key *)(uintptr_t)client->current.key);
+	haw_key_free(client->unlocked);
+	client->unlocked = NULL;
+	memset(&client->current, 0, sizeof(client->current));
+}
+
+void haw_client_free_login(struct haw_client *client)
+{
+	haw_timer_cancel(client->loop->io, &client->resume);
+	haw_client_end_signing(client);
+	forget_current(client);
+	haw_op_free(client->agent_list);
+	haw_client_free_order(client);
+	for (size_t i = 0; i < client->history_count; i++)
+		haw_key_free((haw_key *)(uintptr_t)client->history[i].key);
+	free(client->history);
+	haw_agent_free(client->agent);
+}
+
+/* The current attempt goes into the history; false if that is full, which only an iterator without end
+ * can bring about. */
+static bool record(struct haw_client *client, bool answered)
+{
+	haw_auth_result *result;
+
+	if (!client->history)
+		client->history = calloc(HAW_LOGIN_HISTORY_MAX, sizeof(*client->history));
+	if (!client->history || client->history_count == HAW_LOGIN_HISTORY_MAX)
+		return false;
+	result = &client->history[client->history_count++];
+	result->kind = client->current.kind;
+	result->key = client->current.key ? haw_key_ref(client->current.key) : NULL;
+	result->answered = answered;
+	client->partial = false;
+	if (answered)
+		haw_transport_auth_methods(client->transport, &client->partial);
+	result->partial = client->partial;
+	client->keys_tried += result->kind == HAW_TRY_KEY;
+	forget_current(client);
+	return true;
+}
+
+static void end_endless(struct haw_client *client)
+{
+	haw_error err;
+
+	haw_error_set(&err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
+		      "the login was given up after %zu attempts, or out of memory", client->history_count);
+	haw_client_end(client, HAW_ELIMIT, &err);
+}
+
+void haw_client_give_up_try(struct haw_client *client)
+{
+	if (record(client, false))
+		haw_client_login_next(client);
+	else
+		end_endless(client);
+}
+
+/* ---- Attempts ---- */
+
+/* The operation of an attempt; NULL ends the login. */
 static void started(struct haw_client *client, haw_op *op, const haw_error *err)
 {
 	client->login = op;
@@ -52,50 +104,48 @@ static void started(struct haw_client *client, haw_op *op, const haw_error *err)
 		haw_client_end(client, err->code, err);
 }
 
-static bool try_key(struct haw_client *client)
+void haw_client_offer_key(struct haw_client *client)
 {
-	struct haw_identity *identity;
-
-	if (client->next_identity >= client->identity_count || !server_allows(client, "publickey"))
-		return false;
-	identity = &client->identities[client->next_identity];
-	/* Nobody is asked for a passphrase before the server has said that keys are of use. */
-	if (!identity->key && !known(client))
-		return false;
-	client->next_identity++;
-	if (!identity->key)
-		return haw_client_unlock(client) || try_key(client);
-	haw_client_offer_key(client, identity);
-	return true;
-}
-
-void haw_client_offer_key(struct haw_client *client, struct haw_identity *identity)
-{
+	const haw_key *key = client->current.key;
+	/* A key at hand is used without asking first whether it would do: that saves a round trip. */
+	bool probe = !client->current.signer && !haw_key_can_sign(key);
 	haw_error err = {0};
 
-	client->step = HAW_STEP_KEY;
-	haw_client_log(client, 1, "offering the key %s %s", haw_key_type_short(identity->key),
-		       haw_key_fingerprint(identity->key));
-	/* A key at hand is used without asking first whether it would do: that saves a round trip. */
+	haw_client_log(client, 1, "offering the key %s %s%s", haw_key_type_short(key),
+		       haw_key_fingerprint(key), client->current.agent ? " of the agent" : "");
 	started(client,
-		haw_transport_auth_publickey_start(client->transport, client->user_name, identity->key,
-						   identity->path != NULL, attempt_done, client, &err),
+		haw_transport_auth_publickey_start(client->transport, client->user_name, key, probe,
+						   attempt_done, client, &err),
 		&err);
+}
+
+static bool try_key(struct haw_client *client)
+{
+	if (!client->current.key)
+		return client->current.key_file && haw_client_unlock(client);
+	client->current.key = haw_key_ref(client->current.key);
+	haw_client_offer_key(client);
+	return true;
 }
 
 static bool try_interactive(struct haw_client *client)
 {
-	bool wanted = !client->values || client->values->kbd_interactive_authentication;
 	haw_error err = {0};
 
-	if (!wanted || !known(client) || !can_ask(client) ||
-	    client->interactive_tries >= HAW_PASSWORD_TRIES || !server_allows(client, "keyboard-interactive"))
-		return false;
-	client->interactive_tries++;
-	client->step = HAW_STEP_INTERACTIVE;
 	started(client,
 		haw_transport_auth_interactive_start(client->transport, client->user_name, attempt_done,
 						     client, &err),
+		&err);
+	return true;
+}
+
+static bool try_none(struct haw_client *client)
+{
+	haw_error err = {0};
+
+	started(client,
+		haw_transport_auth_none_start(client->transport, client->user_name, attempt_done, client,
+					      &err),
 		&err);
 	return true;
 }
@@ -104,10 +154,10 @@ static void send_password(struct haw_client *client, const char *password)
 {
 	haw_error err = {0};
 
-	client->password_tries++;
-	client->step = HAW_STEP_PASSWORD;
-	started(client, haw_transport_auth_password_start(client->transport, client->user_name, password,
-							  attempt_done, client, &err), &err);
+	started(client,
+		haw_transport_auth_password_start(client->transport, client->user_name, password,
+						  attempt_done, client, &err),
+		&err);
 }
 
 static void password_answered(void *asker, struct haw_question *q)
@@ -116,30 +166,20 @@ static void password_answered(void *asker, struct haw_question *q)
 
 	client->question = NULL;
 	haw_connection_hold_clock(client->transport->connection, false);
-	if (q->accepted && q->answer_count > 0) {
+	if (q->accepted && q->answer_count > 0)
 		send_password(client, q->answers[0]);
-		return;
-	}
-	client->password_tries = HAW_PASSWORD_TRIES;
-	haw_client_login_next(client);
+	else
+		haw_client_give_up_try(client);
 }
 
 static bool try_password(struct haw_client *client)
 {
-	bool wanted = !client->values || client->values->password_authentication;
 	char text[600];
 
-	if (!wanted || !server_allows(client, "password") || client->password_tries >= HAW_PASSWORD_TRIES)
-		return false;
-	if (client->password) {
-		send_password(client, client->password);
-		OPENSSL_cleanse(client->password, strlen(client->password));
-		free(client->password);
-		client->password = NULL;
+	if (client->current.password) {
+		send_password(client, client->current.password);
 		return true;
 	}
-	if (!known(client))
-		return false;
 	snprintf(text, sizeof(text), "%s@%s's password: ", client->user_name, client->host);
 	haw_connection_hold_clock(client->transport->connection, true);
 	if (haw_client_ask(client, HAW_ASK_PASSWORD, text, password_answered))
@@ -148,33 +188,80 @@ static bool try_password(struct haw_client *client)
 	return false;
 }
 
-/* Asks what the server allows (and logs in where it requires nothing). */
-static bool try_none(struct haw_client *client)
+/* Begin the current attempt; false if it cannot be made. */
+static bool begin_try(struct haw_client *client)
 {
-	haw_error err = {0};
-
-	if (client->none_tried || known(client))
+	switch (client->current.kind) {
+	case HAW_TRY_NONE:
+		return try_none(client);
+	case HAW_TRY_KEY:
+		return try_key(client);
+	case HAW_TRY_PASSWORD:
+		return try_password(client);
+	case HAW_TRY_INTERACTIVE:
+		return try_interactive(client);
+	default:
 		return false;
-	client->none_tried = true;
-	client->step = HAW_STEP_NONE;
-	started(client,
-		haw_transport_auth_none_start(client->transport, client->user_name, attempt_done, client,
-					      &err),
-		&err);
-	return true;
+	}
 }
 
-/* A password that the caller gave needs no list of methods to be tried. */
-static bool try_given_password(struct haw_client *client)
+/* ---- One after the other ---- */
+
+static int ask_iterator(struct haw_client *client, haw_error *err)
 {
-	return client->password && try_password(client);
+	const haw_auth_state state = {
+		.size = sizeof(state),
+		.user_name = client->user_name,
+		.methods = haw_transport_auth_methods(client->transport, NULL),
+		.partial = client->partial,
+		.history = client->history,
+		.history_count = client->history_count,
+	};
+
+	memset(&client->current, 0, sizeof(client->current));
+	if (client->options.auth_next)
+		return client->options.auth_next(client->options.auth_user, client, &state, &client->current,
+						 err);
+	return haw_client_auth_default(client, &state, &client->current, err);
 }
 
 void haw_client_login_next(struct haw_client *client)
 {
-	if (!try_key(client) && !try_given_password(client) && !try_none(client) &&
-	    !try_interactive(client) && !try_password(client))
+	haw_error err = {0};
+	int result;
+
+	client->waiting = false;
+	while ((result = ask_iterator(client, &err)) > 0) {
+		if (begin_try(client))
+			return;
+		if (!record(client, false)) {
+			end_endless(client);
+			return;
+		}
+	}
+	memset(&client->current, 0, sizeof(client->current));
+	if (result == HAW_EAGAIN)
+		client->waiting = true;
+	else if (result == 0)
 		fail(client);
+	else
+		haw_client_end(client, result, &err);
+}
+
+static void resume(void *user)
+{
+	struct haw_client *client = user;
+
+	if (client->waiting)
+		haw_client_login_next(client);
+}
+
+void haw_client_auth_resume(haw_client *client)
+{
+	/* By the loop, for this may be called from inside the iterator. */
+	if (!client->freed && client->connects)
+		haw_timer_set(client->loop->io, &client->resume, haw_io_now(client->loop->io), resume,
+			      client);
 }
 
 static void attempt_done(void *user, haw_op *op)
@@ -182,16 +269,21 @@ static void attempt_done(void *user, haw_op *op)
 	struct haw_client *client = user;
 	haw_error err;
 	int result = haw_op_result(op, &err);
+	bool answered = haw_transport_auth_answered(client->transport);
 
 	client->login = NULL;
 	haw_client_drop_question(client); /* a server may refuse before it is answered */
+	haw_client_end_signing(client);
 	haw_op_detach(op);
 	if (result == 0) {
 		client->logged_in = true;
 		haw_client_end(client, 0, NULL);
 	} else if (result == HAW_EAUTH) {
 		haw_client_log(client, 1, "%s", err.message);
-		haw_client_login_next(client);
+		if (record(client, answered))
+			haw_client_login_next(client);
+		else
+			end_endless(client);
 	} else {
 		haw_client_end(client, result, &err);
 	}

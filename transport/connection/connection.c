@@ -39,6 +39,7 @@ static int init(struct haw_connection *c, const struct haw_connection_options *o
 	c->source = (struct haw_bulk_source){.next = next_bulk, .sealed = bulk_sealed, .user = c};
 
 	c->options = *options;
+	haw_user_algorithms(options->user_keys, c->user_algorithms);
 	c->packetizer = options->packetizer ? options->packetizer
 					    : haw_packetizer_new(options->selector, options->pool, err);
 	if (!c->packetizer)

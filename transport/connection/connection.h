@@ -35,6 +35,7 @@ struct haw_connection_options {
 	bool no_early_channels; /* never open a channel before authentication succeeded */
 	/* Names in order of preference; all resolved (no + - ^). NULL: the default. */
 	const char *kex, *host_keys, *ciphers, *macs;
+	const char *user_keys;	/* as haw_user_algorithms takes it; copied */
 	const haw_selector *selector;
 	struct haw_wire_pool *pool;
 	struct haw_packetizer *packetizer;	/* taken over; NULL: this library's */
@@ -56,7 +57,8 @@ enum haw_event_kind {
 				  * haw_connection_host_signature */
 	HAW_EVENT_KEYS,		 /* a key exchange is complete; number: how many by now */
 	HAW_EVENT_BANNER,	 /* data: text as it came */
-	HAW_EVENT_AUTH_DONE,	 /* number: 1 success, 0 failure; text: methods; flag: partial success */
+	HAW_EVENT_AUTH_DONE,	 /* number: 1 success, 0 failure; text: methods, or NULL if the attempt ended
+				  * without the server; flag: partial success */
 	HAW_EVENT_AUTH_SIGN,	 /* data: to be signed, text: algorithm; haw_connection_auth_signature */
 	HAW_EVENT_AUTH_PROMPTS,	 /* data: the INFO_REQUEST's payload behind its number;
 				  * haw_connection_auth_responses */

@@ -14,6 +14,7 @@
 
 #include "transport/channel/channel.h"
 #include "transport/connection/connection.h"
+#include "transport/connection/user_algorithms.h"
 #include "transport/kex/method.h"
 #include "transport/wire/ssh_numbers.h"
 
@@ -120,6 +121,7 @@ struct haw_connection {
 	bool rekey_wanted;
 	uint64_t rekey_at;
 	char server_sig_algs[HAW_LIST_MAX];
+	char user_algorithms[HAW_USER_ALGORITHMS_MAX];
 
 	haw_message held; /* messages that wait for our NEWKEYS (RFC 4253 §7.1), a string each */
 	haw_message scratch;		/* one message being written */

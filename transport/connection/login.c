@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "transport/connection/internal.h"
+#include "transport/hostkey/hostkey.h"
 
 enum { AUTH_FAILURES_MAX = 64 };
 
@@ -27,6 +28,11 @@ int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, c
 	if (c->options.server || login->authenticated || login->wanted || login->sent || c->closed)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 				     "an authentication attempt is under way, or none is possible any more");
+	if (method == HAW_AUTH_PUBLICKEY &&
+	    haw_user_algorithm_for(secret, c->user_algorithms, (haw_span){NULL, 0}).len == 0)
+		return haw_error_set(
+			err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+			"no algorithm is allowed for a key of this type (PubkeyAcceptedAlgorithms)");
 	haw_message_free(&login->user);
 	haw_message_free(&login->secret);
 	haw_message_write(&login->user, 0);
@@ -46,31 +52,23 @@ int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, c
 
 static bool is_rsa(haw_span blob)
 {
-	haw_message m;
+	haw_span type = haw_hostkey_type(blob);
 
-	haw_message_read(&m, blob.ptr, blob.len);
-	return haw_span_is(haw_get_string(&m), "ssh-rsa");
+	return haw_span_is(type, "ssh-rsa") || haw_span_is(type, "ssh-rsa-cert-v01@openssh.com");
 }
 
 /* RFC 8332 §3.3: with an RSA key the server's list decides; without one, the stronger. SHA-1 never. */
 static int choose_algorithm(struct haw_connection *c, haw_error *err)
 {
 	struct haw_login *login = &c->login;
-	haw_span blob = haw_message_all(&login->secret), type;
 	haw_span offered = {(const uint8_t *)c->server_sig_algs, strlen(c->server_sig_algs)};
-	haw_message m;
+	haw_span name = haw_user_algorithm_for(haw_message_all(&login->secret), c->user_algorithms, offered);
 
-	haw_message_read(&m, blob.ptr, blob.len);
-	type = haw_get_string(&m);
-	if (!haw_message_ok(&m) || type.len > HAW_NAME_MAX)
-		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the public key is malformed");
-	memcpy(login->algorithm, type.ptr, type.len);
-	login->algorithm[type.len] = '\0';
-	if (is_rsa(blob))
-		strcpy(login->algorithm, offered.len > 0 && !haw_list_has(offered, "rsa-sha2-512") &&
-							 haw_list_has(offered, "rsa-sha2-256")
-						 ? "rsa-sha2-256"
-						 : "rsa-sha2-512");
+	if (name.len == 0 || name.len > HAW_NAME_MAX)
+		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
+				     "the public key is malformed, or no algorithm is allowed for it");
+	memcpy(login->algorithm, name.ptr, name.len);
+	login->algorithm[name.len] = '\0';
 	return 0;
 }
 
@@ -157,8 +155,8 @@ int haw_login_advance(struct haw_connection *c, haw_error *err)
 	return login->wanted && !must_wait(c) ? send_attempt(c, err) : 0;
 }
 
-/* The attempt ends here, without or with an answer of the server. */
-static void end_attempt(struct haw_connection *c, bool success, bool partial)
+/* The attempt ends here, by what the server says (its METHODS) or without it (NULL). */
+static void end_attempt(struct haw_connection *c, bool success, bool partial, const char *methods)
 {
 	struct haw_login *login = &c->login;
 	struct haw_event *event;
@@ -169,7 +167,7 @@ static void end_attempt(struct haw_connection *c, bool success, bool partial)
 	event = haw_connection_event(c, HAW_EVENT_AUTH_DONE);
 	event->number = success;
 	event->flag = partial;
-	event->text = login->methods;
+	event->text = methods;
 }
 
 void haw_connection_auth_signature(struct haw_connection *c, haw_span signature)
@@ -183,7 +181,7 @@ void haw_connection_auth_signature(struct haw_connection *c, haw_span signature)
 		return;
 	login->signing = false;
 	if (signature.len == 0) {
-		end_attempt(c, false, false);
+		end_attempt(c, false, false, NULL);
 		return;
 	}
 	haw_message_reset(&c->scratch);
@@ -245,7 +243,7 @@ int haw_login_failure(struct haw_connection *c, haw_message *m, haw_error *err)
 	haw_escape(c->login.methods, sizeof(c->login.methods), methods.ptr, methods.len);
 	/* A channel open that went ahead was not taken. */
 	haw_mux_forget_early(c);
-	end_attempt(c, false, partial);
+	end_attempt(c, false, partial, c->login.methods);
 	return 0;
 }
 
@@ -258,7 +256,7 @@ int haw_login_success(struct haw_connection *c, haw_message *m, haw_error *err)
 	if (c->login.prompting || (c->login.method == HAW_AUTH_PUBLICKEY && !c->login.attempt.sign))
 		return haw_protocol_error(err, "the server reported success before it was given proof");
 	c->login.authenticated = true;
-	end_attempt(c, true, false);
+	end_attempt(c, true, false, c->login.methods);
 	return 0;
 }
 
@@ -300,9 +298,8 @@ int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err)
 	case HAW_AUTH_STEP_CHANGE:
 		haw_connection_log(c, 0,
 				   "the server wants the password changed, which is not supported here");
-		strcpy(login->methods, "");
 		haw_mux_forget_early(c);
-		end_attempt(c, false, false);
+		end_attempt(c, false, false, NULL);
 		return 0;
 	default:
 		return haw_protocol_error(

@@ -196,6 +196,11 @@ const char *haw_transport_auth_methods(const haw_transport *t, bool *partial)
 	return t->methods_known ? t->methods : NULL;
 }
 
+bool haw_transport_auth_answered(const struct haw_transport *t)
+{
+	return t->answered;
+}
+
 void haw_transport_login_event(struct haw_transport *t, const struct haw_event *event)
 {
 	haw_error err;
@@ -204,9 +209,15 @@ void haw_transport_login_event(struct haw_transport *t, const struct haw_event *
 		haw_transport_op_end(&t->logins, 0, NULL);
 		return;
 	}
+	t->answered = event->text != NULL;
+	t->partial = event->flag;
+	if (!event->text) {
+		haw_error_set(&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0, "the attempt was given up");
+		haw_transport_op_end(&t->logins, HAW_EAUTH, &err);
+		return;
+	}
 	snprintf(t->methods, sizeof(t->methods), "%s", event->text);
 	t->methods_known = true;
-	t->partial = event->flag;
 	haw_error_set(&err, HAW_EAUTH, HAW_FAULT_PEER, 0,
 		      event->flag ? "the server wants a further method of authentication: %s"
 				  : "the server refused the attempt; it offers: %s",
@@ -235,16 +246,14 @@ static void ask_signature(struct haw_transport *t, const struct haw_event *event
 {
 	struct haw_question *q = NULL;
 
-	if (t->signer) {
-		haw_connection_hold_clock(t->connection, true);
-		t->signer(t->hook_user, event->data, event->text);
+	haw_connection_hold_clock(t->connection, true);
+	if (t->signer && t->signer(t->hook_user, event->data, event->text))
 		return;
-	}
 	if (t->options.ask)
 		q = haw_question_new(t->loop->io, HAW_ASK_SIGN, "A signature is needed to log in.",
 				     sign_answered, t);
 	if (!q) {
-		haw_connection_auth_signature(t->connection, (haw_span){NULL, 0});
+		haw_transport_signed(t, (haw_span){NULL, 0});
 		return;
 	}
 	haw_put_bytes(&q->data, event->data.ptr, event->data.len);
@@ -252,7 +261,6 @@ static void ask_signature(struct haw_transport *t, const struct haw_event *event
 	snprintf(q->algorithm, sizeof(q->algorithm), "%s", event->text);
 	haw_question_abandon(t->auth_question);
 	t->auth_question = q;
-	haw_connection_hold_clock(t->connection, true);
 	t->options.ask(t->options.user, q);
 }
 

@@ -34,6 +34,7 @@ static struct haw_connection *make_connection(struct haw_transport *t, haw_error
 	const haw_transport_options *o = &t->options;
 	char kex[4096], host_keys[4096], ciphers[4096], macs[4096];
 	struct haw_connection_options options = {
+		.user_keys = o->user_keys,
 		.selector = o->selector,
 		.pool = t->loop->wire_pool,
 		.handshake_timeout_ms = o->handshake_timeout_ms,

@@ -31,9 +31,9 @@ struct haw_transport_op {
  * haw_connection_accept_host_key, now or later. */
 typedef void (*haw_judge_fn)(void *user, haw_span blob, const char *algorithm);
 
-/* Who signs when the key holds no private part, instead of the ask callback: the client, once it has the
- * passphrase. Answers by haw_transport_signed, now or later. */
-typedef void (*haw_signer_fn)(void *user, haw_span data, const char *algorithm);
+/* Who signs when the key holds no private part: the client, by an agent or a file. Answers by
+ * haw_transport_signed, now or later; false: the ask callback is to be asked instead. */
+typedef bool (*haw_signer_fn)(void *user, haw_span data, const char *algorithm);
 
 /* Waiting for engines that complete later, by direction. */
 struct haw_crypto_wait {
@@ -69,7 +69,7 @@ struct haw_transport {
 	void *hook_user;
 	haw_key *host_key;
 	char methods[512];
-	bool partial, methods_known;
+	bool partial, methods_known, answered;
 
 	struct haw_channel *channels;	/* list of handles */
 	struct haw_channel *batch;	/* those that got data in this batch */
@@ -112,6 +112,8 @@ void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_si
 void haw_transport_set_ended(struct haw_transport *t, void (*ended)(void *user, const haw_error *err));
 /* The judge's answer. */
 void haw_transport_judged(struct haw_transport *t, bool accept, const haw_error *why_not);
+/* Whether it was the server that ended the last attempt. */
+bool haw_transport_auth_answered(const struct haw_transport *t);
 /* The signer's answer; empty: none. */
 void haw_transport_signed(struct haw_transport *t, haw_span signature);
 bool haw_transport_peer_pipelines(const struct haw_transport *t);

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every way to prove who one is, against Debian's sshd: agents, certificates, tokens, several methods."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+
+import agents
+import trees
+from agents import ECDSA_SK, ED25519_SK, Agent, SshAgent, Token, string, token_agent
+from sshd import HOST_KEY_KINDS, make_key, public_key, user_name
+from suite import check, ended, main, says, succeeded
+
+NO_KEYS = ('-o', 'IdentityFile=none')
+
+
+def source_file(world):
+    path = world.path(b'source')
+    trees.make_file(path, 5000)
+    return path
+
+
+def accepted(world, client, *options, env=None, timeout=40):
+    source, there = source_file(world), world.path(b'target')
+    result = client.cp(*options, source, client.remote(there), env=env, timeout=timeout)
+    succeeded(result)
+    check(trees.same_file(source, there), 'the copy differs')
+    return result
+
+
+def refused(world, client, *options, env=None, words=('permission denied',), timeout=40):
+    there = world.path(b'target')
+    result = client.cp(*options, source_file(world), client.remote(there), env=env, timeout=timeout)
+    ended(result, 255)
+    says(result, *words)
+    check(not os.listdir(os.path.dirname(there)), 'something was written')
+    return result
+
+
+def user_keys(world, *kinds):
+    directory = world.fresh('keys')
+    paths = [os.path.join(directory, f'{index}-{kind}') for index, kind in enumerate(kinds)]
+    for path, kind in zip(paths, kinds):
+        make_key(path, kind)
+    return paths
+
+
+def socket_of(agent):
+    return {'SSH_AUTH_SOCK': agent.path}
+
+
+# ---- The agent ----
+
+
+def agent_keys(world):
+    """Each type of key, with nothing of it in a file."""
+    for kind in HOST_KEY_KINDS:
+        key, = user_keys(world, kind)
+        server = world.new_server(authorized=[key])
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        with SshAgent(world.fresh(), [key]) as agent:
+            accepted(world, client, env=socket_of(agent))
+            check('Accepted publickey' in server.log_text(), 'by what?')
+            refused(world, client)
+            refused(world, client, '-o', 'IdentityAgent=none', env=socket_of(agent))
+            refused(world, client, '-o', 'PubkeyAuthentication=no', env=socket_of(agent))
+        result = refused(world, client, '-v', env=socket_of(agent))
+        says(result, 'agent', 'cannot connect')
+        server.stop()
+
+
+def agent_rsa_digests(world):
+    """The digest that the server wants is asked for by a flag; never SHA-1."""
+    key, = user_keys(world, 'rsa')
+    for algorithm in ('rsa-sha2-256', 'rsa-sha2-512'):
+        server = world.new_server(authorized=[key], options=[f'PubkeyAcceptedAlgorithms {algorithm}'])
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        wanted = ('-o', f'PubkeyAcceptedAlgorithms={algorithm}')
+        with SshAgent(world.fresh(), [key]) as agent:
+            accepted(world, client, *wanted, env=socket_of(agent))
+            result = refused(world, client, '-v', '-o', f'PubkeyAcceptedAlgorithms=-{algorithm[:8]}*', env=socket_of(agent))
+            says(result, 'PubkeyAcceptedAlgorithms', '0 keys were tried')
+        accepted(world, client, '-i', key, *wanted)
+        server.stop()
+
+
+def agent_sockets(world):
+    """IdentityAgent in each of its forms."""
+    key, = user_keys(world, 'ed25519')
+    server = world.new_server(authorized=[key])
+    client = world.new_client(server)
+    client.remove('id_ed25519')
+    with SshAgent(client.home, [key]) as agent:
+        accepted(world, client, '-o', f'IdentityAgent={agent.path}')
+        accepted(world, client, '-o', 'IdentityAgent=%d/agent')
+        accepted(world, client, '-o', 'IdentityAgent=~/agent')
+        accepted(world, client, '-o', 'IdentityAgent=$MY_AGENT', env={'MY_AGENT': agent.path})
+        accepted(world, client, '-o', 'IdentityAgent=${MY_AGENT}', env={'MY_AGENT': agent.path})
+        accepted(world, client, '-o', 'IdentityAgent=SSH_AUTH_SOCK', env=socket_of(agent))
+        refused(world, client, '-o', 'IdentityAgent=$MY_AGENT', env=socket_of(agent))
+        refused(world, client, '-o', f'IdentityAgent={agent.path}x', env=socket_of(agent))
+        refused(world, client, '-o', 'IdentityAgent=/' + 'x' * 200, words=('too long', 'permission denied'))
+    server.stop()
+
+
+def identities_only(world):
+    """Keys of the agent serve only as far as files name them; a public file is enough for that."""
+    key, other = user_keys(world, 'ed25519', 'ecdsa256')
+    server = world.new_server(authorized=[key])
+    client = world.new_client(server)
+    client.remove('id_ed25519')
+    with SshAgent(world.fresh(), [other, key]) as agent:
+        os.rename(key, key + '.away')
+        accepted(world, client, '-o', 'IdentitiesOnly=yes', '-i', key, env=socket_of(agent))
+        accepted(world, client, '-o', 'IdentitiesOnly=yes', '-i', key + '.pub', env=socket_of(agent))
+        refused(world, client, '-o', 'IdentitiesOnly=yes', '-i', other, env=socket_of(agent))
+        refused(world, client, '-o', 'IdentitiesOnly=yes', env=socket_of(agent))
+        accepted(world, client, '-i', other, env=socket_of(agent))
+    server.stop()
+
+
+def order_as_ssh(world):
+    """The same keys in the same order as ssh(1), over files, certificates, agent and IdentitiesOnly."""
+    keys = user_keys(world, 'ed25519', 'ecdsa256', 'rsa', 'ecdsa384', 'ed25519', 'ecdsa521')
+    authority, = user_keys(world, 'ed25519')
+    server = world.new_server(authorized=[authority], options=['MaxAuthTries 60'])
+    client = world.new_client(server)
+    client.remove('id_ed25519')
+    for key in (keys[0], keys[3]):
+        subprocess.run(['ssh-keygen', '-q', '-s', authority, '-I', 'me', '-n', user_name(), key + '.pub'], check=True,
+                       stderr=subprocess.DEVNULL)
+    certificate = keys[5] + '-elsewhere.pub'
+    subprocess.run(['ssh-keygen', '-q', '-s', authority, '-I', 'me', '-n', user_name(), keys[5] + '.pub'], check=True,
+                   stderr=subprocess.DEVNULL)
+    os.rename(keys[5] + '-cert.pub', certificate)
+    with SshAgent(world.fresh(), [keys[4], keys[1], keys[3]]) as agent:
+        for lines in ([f'IdentityFile {keys[0]}'],
+                      [f'IdentityFile {key}' for key in keys[:4]],
+                      [f'IdentityFile {key}' for key in keys[:4]] + ['IdentitiesOnly yes'],
+                      [f'IdentityFile {keys[3]}', f'IdentityFile {keys[0]}', 'IdentitiesOnly yes'],
+                      [f'IdentityFile {keys[1]}.pub', f'IdentityFile {keys[2]}'],
+                      [f'IdentityFile {keys[5]}', f'CertificateFile {certificate}', f'IdentityFile {keys[0]}'],
+                      [f'IdentityFile {keys[2]}', 'IdentityAgent none']):
+            config = client.write('config', '\n'.join(lines) + '\n')
+            theirs = subprocess.run(
+                ['ssh', '-v', '-F', config, '-p', str(server.port), '-o', 'BatchMode=yes', '-o',
+                 f'UserKnownHostsFile={client.ssh}/known_hosts', '127.0.0.1', 'true'], stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, env=client.environment(socket_of(agent)), timeout=30)
+            ours = refused(world, client, '-v', '-F', config, env=socket_of(agent))
+            wanted = re.findall(r'Offering public key: .*? (\S+ SHA256:\S+)', theirs.stderr)
+            got = re.findall(r'offering the key (\S+ SHA256:\S+)', ours.text())
+            check(wanted and wanted == got, f'{lines}: ssh offers {wanted}, we {got}; {ours}')
+    server.stop()
+
+
+def tokens(world):
+    """Keys of FIDO tokens: sshd verifies their signatures, flags and counter included."""
+    for kind in (ED25519_SK, ECDSA_SK):
+        directory = world.fresh('token')
+        token = Token(os.path.join(directory, 'key'), kind)
+        server = world.new_server(authorized=[])
+        with open(server.authorized, 'w') as file:
+            file.write(public_line(token) + '\n')
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        with Agent(directory, token_agent([token])) as agent:
+            accepted(world, client, env=socket_of(agent))
+            check(token.counter == 42, f'the token signed {token.counter - 41} times')
+            check('-SK ' in server.log_text(), 'by what?')
+            # Whoever was not there is refused here already.
+            token.flags = 0
+            says(refused(world, client, env=socket_of(agent)), 'agent')
+        server.stop()
+
+
+def public_line(token):
+    import base64
+    return f'{token.kind.decode()} {base64.b64encode(token.blob).decode()} a token'
+
+
+def bad_agents(world):
+    """An agent that breaks the rules costs a note, and the login goes on with the files."""
+    key = world.keys.client
+    with open(key + '.pub') as file:
+        import base64
+        blob = base64.b64decode(file.read().split()[1])
+    listed = bytes([agents.IDENTITIES_ANSWER]) + struct.pack('>I', 1) + string(blob) + string(b'x')
+    answers = {
+        'hangs up': None,
+        'a huge answer': b'\xff\xff\xff\xff\x0c',
+        'an answer over the limit': struct.pack('>I', 256 * 1024 + 1) + b'\x0c',
+        'an empty answer': bytes(4),
+        'another message': string(b'\x0e\0\0\0\0'),
+        'no count': string(b'\x0c\0\0'),
+        'too many keys': string(b'\x0c\xff\xff\xff\xff'),
+        'more keys than there are': string(bytes([12]) + struct.pack('>I', 2) + listed[5:]),
+        'fewer': string(listed + b'\0'),
+        'a key that is cut': string(listed[:-3]),
+        'a length that lies': string(bytes([12]) + struct.pack('>II', 1, 0x7fffffff) + blob),
+        'noise': string(os.urandom(5000)),
+        'an end in the middle': string(listed)[:20],
+    }
+    client = world.new_client(world.server)
+    for what, answer in answers.items():
+        state = {'sent': False}
+
+        def reply(number, body, answer=answer, state=state):
+            if what == 'an end in the middle' and state['sent']:
+                return None
+            state['sent'] = True
+            return answer
+        with Agent(world.fresh(), reply) as agent:
+            result = accepted(world, client, env=socket_of(agent), timeout=20)
+            check(b'agent' in result.err and b'going on' in result.err, f'{what}: {result}')
+            check(result.seconds < 8, f'{what}: {result}')
+    for what, body in (('refuses', bytes([agents.FAILURE])), ('keys of no known type', bytes([12]) + struct.pack(
+            '>I', 2) + string(string(b'ssh-unknown') + b'zz') + string(b'') + string(b'') + string(b''))):
+        with Agent(world.fresh(), lambda number, _, body=body: string(body)) as agent:
+            accepted(world, client, env=socket_of(agent))
+
+
+def agent_hangs(world):
+    """One that says nothing: five seconds, then on; also when its queue is full and it accepts nobody."""
+    client = world.new_client(world.server)
+    with Agent(world.fresh(), lambda *_: b'') as agent:
+        result = accepted(world, client, env=socket_of(agent))
+        says(result, 'agent', 'in time', 'going on')
+        check(4 < result.seconds < 15, f'{result}')
+
+
+def bad_signatures(world):
+    """Signatures that are none: they are not sent, and the next key has its turn."""
+    key, = user_keys(world, 'ecdsa256')
+    import base64
+    with open(key + '.pub') as file:
+        blob = base64.b64decode(file.read().split()[1])
+    listed = string(bytes([12]) + struct.pack('>I', 1) + string(blob) + string(b'x'))
+    right = string(b'ecdsa-sha2-nistp256')
+    server = world.new_server(authorized=[key, world.keys.client])
+    client = world.new_client(server)
+    for body in (bytes([agents.FAILURE]), bytes([14]), bytes([14]) + string(b''), bytes([14]) + string(right),
+                 bytes([14]) + string(right + string(b'')), bytes([14]) + string(right + string(os.urandom(70))),
+                 bytes([14]) + string(string(b'ssh-ed25519') + string(bytes(64))), b'\x0c\0\0\0\0', None):
+        def answer(number, _, body=body):
+            return listed if number == agents.REQUEST_IDENTITIES else body and string(body)
+        with Agent(world.fresh(), answer) as agent:
+            at = server.log_size()
+            result = accepted(world, client, env=socket_of(agent))
+            says(result, 'agent')
+            check(agents.SIGN_REQUEST in agent.requests, 'it was not asked to sign')
+            check('Failed publickey' not in server.log_text(at), f'{body}: the server saw a bad signature')
+    server.stop()
+
+
+if __name__ == '__main__':
+    main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, bad_agents, agent_hangs,
+          bad_signatures])
