@@ -259,6 +259,24 @@ static void test_data_beyond_window(void)
 	pair_end(&pair);
 }
 
+/* Data of a peer that has sent KEXINIT already: not allowed, and taken, before login excepted. */
+static void test_data_within_rekey(void)
+{
+	for (int of_server = 0; of_server < 2; of_server++) {
+		struct end *from, *to;
+		struct pair pair;
+
+		CHECK(reach(&pair, AT_REKEY, of_server));
+		from = of_server ? &pair.server : &pair.client;
+		to = of_server ? &pair.client : &pair.server;
+		inject(from, (haw_span){(const uint8_t *)"\x5e\0\0\0\0\0\0\0\x05" "01234", 14});
+		pair_run(&pair);
+		CHECK_MSG(!to->closed && !from->closed, "%s", to->error.message);
+		CHECK(to->data_bytes == 5 && to->c->exchanges == 2);
+		pair_end(&pair);
+	}
+}
+
 /* ---- Floods ---- */
 
 static void test_floods(void)
@@ -453,6 +471,7 @@ int main(void)
 	RUN(test_samples);
 	RUN(test_sequences);
 	RUN(test_data_beyond_window);
+	RUN(test_data_within_rekey);
 	RUN(test_floods);
 	RUN(test_peer_that_never_reads);
 	RUN(test_ten_thousand_channels);

@@ -18,7 +18,7 @@ from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
 
 SETTINGS = json.loads(sys.argv[1])
 with open(SETTINGS['authorized']) as file:
-    AUTHORIZED = file.read().split()[1]
+    AUTHORIZED = {line.split()[1] for line in file}
 
 
 def answers(function):
@@ -121,7 +121,7 @@ class Logins(paramiko.ServerInterface):
         return self.judge(username == SETTINGS['user'] and password == SETTINGS['password'])
 
     def check_auth_publickey(self, username, key):
-        return self.judge(username == SETTINGS['user'] and key.get_base64() == AUTHORIZED)
+        return self.judge(username == SETTINGS['user'] and key.get_base64() in AUTHORIZED)
 
     def judge(self, good):
         if not good:

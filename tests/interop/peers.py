@@ -15,8 +15,7 @@ import struct
 import subprocess
 import time
 
-from sshd import SFTP_SERVER, end_with_parent, free_port, public_key, user_name
-from suite import Skip
+from sshd import end_with_parent, free_port, public_key, user_name
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = '/usr/bin/python3'
@@ -72,6 +71,11 @@ class Peer:
         self.home = os.path.join(self.directory, 'home')
         os.makedirs(self.home)
         self.log = os.path.join(self.directory, 'log')
+        self.authorized = os.path.join(self.directory, 'authorized_keys')
+        with open(self.authorized, 'w') as file:
+            # Of each type one.
+            for key in [self.keys.client, *self.keys.host.values()]:
+                file.write(public_key(key) + '\n')
         self.port = free_port()
         self.child = None
         # World stops what is in this list, whatever happens.
@@ -158,9 +162,7 @@ class Dropbear(Peer):
         ssh = os.path.join(self.home, '.ssh')
         os.makedirs(ssh, mode=0o700)
         os.chmod(self.home, 0o755)
-        with open(os.path.join(ssh, 'authorized_keys'), 'w') as file:
-            file.write(public_key(self.keys.client) + '\n')
-        os.chmod(file.name, 0o600)
+        os.chmod(shutil.copy(self.authorized, ssh), 0o600)
         with open(shadow, 'w') as file:
             file.write(f'{user}:{hashed}:19000:0:99999:7:::\n')
         with open(passwd, 'w') as file, open('/etc/passwd') as now:
@@ -187,7 +189,7 @@ class PythonPeer(Peer):
 
     def command(self):
         settings = {'port': self.port, 'home': self.home, 'user': user_name(), 'password': PASSWORD,
-                    'host_keys': [self.keys.host[kind] for kind in self.kinds], 'authorized': self.keys.client + '.pub',
+                    'host_keys': [self.keys.host[kind] for kind in self.kinds], 'authorized': self.authorized,
                     **self.traits}
         return [PYTHON, '-W', 'ignore', os.path.join(HERE, self.SCRIPT), json.dumps(settings)]
 

@@ -16,7 +16,8 @@ static const haw_handler table[HAW_PHASE_COUNT][256] = {
 		[HAW_MSG_NEWKEYS] = haw_exchange_handle_newkeys,
 		[30 ... 49] = haw_exchange_handle_method,
 	},
-	/* RFC 4253 §7.1: after KEXINIT only messages 1-19 but the service ones, and the method's. */
+	/* RFC 4253 §7.1: after KEXINIT only messages 1-19 but the service ones, and the method's; see
+	 * is_belated. */
 	[HAW_PHASE_REKEY] = {
 		[HAW_MSG_DISCONNECT] = haw_generic_disconnect,
 		[HAW_MSG_IGNORE] = haw_generic_ignore,
@@ -111,11 +112,20 @@ static bool is_known(uint8_t number)
 	return false;
 }
 
+/* RFC 4253 §7.1 forbids whoever has sent KEXINIT everything but key exchange until its NEWKEYS. Some go on
+ * with their channels (Debian 12's AsyncSSH does), and OpenSSH bears it: what comes was sealed under keys
+ * that are still in force, and the exchange does not depend on it. */
+static bool is_belated(const struct haw_connection *c, enum haw_phase phase, uint8_t number)
+{
+	return phase == HAW_PHASE_REKEY && c->login.authenticated && number >= HAW_MSG_GLOBAL_REQUEST &&
+	       number <= HAW_MSG_CHANNEL_FAILURE;
+}
+
 int haw_connection_dispatch(struct haw_connection *c, haw_span payload, haw_error *err)
 {
 	enum haw_phase phase = haw_connection_phase(c);
 	uint8_t number = payload.ptr[0];
-	haw_handler handler = table[phase][number];
+	haw_handler handler = table[is_belated(c, phase, number) ? HAW_PHASE_OPEN : phase][number];
 	haw_message m;
 
 	haw_message_read(&m, payload.ptr, payload.len);
