@@ -5,6 +5,8 @@
 #include <openssl/ec.h>
 #include <openssl/param_build.h>
 
+#include "transport/wire/ssh_numbers.h"
+
 /* The same as in the calculation behind known_answers.h. */
 static const uint8_t client_init[] = {20, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
 				      13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
@@ -105,13 +107,35 @@ void pair_clear(struct pair *p)
 	haw_message_free(&p->reply);
 }
 
+/* One message to SIDE, and what it sends back without being done. */
+static bool pass(struct haw_kex *side, haw_span payload, haw_message *out)
+{
+	struct haw_kex_reply reply;
+
+	haw_message_reset(out);
+	return haw_kex_receive(side, payload, out, &reply, NULL) == HAW_KEX_MORE;
+}
+
 bool pair_make_init(struct pair *p)
 {
+	haw_message request, group;
+
+	haw_message_write(&request, 0);
+	haw_message_write(&group, 0);
 	CHECK_OR(haw_kex_start(p->client, &p->init, NULL) == 0, false);
 	CHECK_OR(haw_kex_start(p->server, &p->reply, NULL) == 0, false);
 	CHECK_OR(haw_message_all(&p->init).len > 0 && haw_message_all(&p->reply).len == 0, false);
 	/* Only now, as with a guess that is sent behind KEXINIT. */
 	haw_kex_set_transcript(p->client, &p->client_transcript);
+	if (p->init.data[0] == HAW_MSG_KEX_DH_GEX_REQUEST) {
+		haw_span bytes = haw_message_all(&p->init);
+
+		haw_put_bytes(&request, bytes.ptr, bytes.len);
+		CHECK_OR(pass(p->server, haw_message_all(&request), &group), false);
+		CHECK_OR(pass(p->client, haw_message_all(&group), &p->init), false);
+	}
+	haw_message_free(&request);
+	haw_message_free(&group);
 	return true;
 }
 
@@ -124,7 +148,7 @@ int pair_feed(struct haw_kex *side, haw_span payload, struct haw_kex_reply *repl
 	memcpy(exact, payload.ptr, payload.len);
 	haw_message_write(&out, 0);
 	result = haw_kex_receive(side, (haw_span){exact, payload.len}, &out, reply, err);
-	CHECK_OR(haw_message_all(&out).len == 0, -1000);
+	CHECK_OR(result == HAW_KEX_MORE || haw_message_all(&out).len == 0, -1000);
 	haw_message_free(&out);
 	free(exact);
 	return result;

@@ -24,7 +24,8 @@ size_t pair_unhex(const char *digits, uint8_t *out, size_t size);
 /* New sides with a transcript; nothing has been sent. */
 bool pair_init(struct pair *p, const char *method);
 void pair_clear(struct pair *p);
-/* Client's message made; server's reply made, with a constant in place of a signature. */
+/* Client's message made (in group exchange its second, the group being agreed); server's reply made, with a
+ * constant in place of a signature. */
 bool pair_make_init(struct pair *p);
 bool pair_make_reply(struct pair *p);
 /* What a side answers to LEN bytes, kept in memory of that size. */

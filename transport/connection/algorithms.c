@@ -16,8 +16,16 @@ struct algorithm {
 };
 
 static const struct algorithm kex[] = {
-	{"curve25519-sha256", true},  {"curve25519-sha256@libssh.org", true}, {"ecdh-sha2-nistp256", true},
-	{"ecdh-sha2-nistp384", true}, {"ecdh-sha2-nistp521", true},           {NULL, false},
+	{"curve25519-sha256", true},
+	{"curve25519-sha256@libssh.org", true},
+	{"ecdh-sha2-nistp256", true},
+	{"ecdh-sha2-nistp384", true},
+	{"ecdh-sha2-nistp521", true},
+	{"diffie-hellman-group-exchange-sha256", true},
+	{"diffie-hellman-group16-sha512", true},
+	{"diffie-hellman-group18-sha512", true},
+	{"diffie-hellman-group14-sha256", true},
+	{NULL, false},
 };
 
 static const struct algorithm host_keys[] = {

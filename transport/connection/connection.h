@@ -46,6 +46,7 @@ struct haw_connection_options {
 	size_t memory;				/* of all channel windows */
 	const struct haw_host_identity *identities; /* server */
 	size_t identity_count;
+	haw_span moduli; /* server: the text of moduli(5), for group exchange; may be empty */
 };
 
 enum haw_event_kind {

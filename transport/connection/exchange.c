@@ -22,13 +22,28 @@ void haw_exchange_clear(struct haw_exchange *x)
 	memset(x, 0, sizeof(*x));
 }
 
+/* What the stronger direction is worth; 0 while nothing is chosen (a guess). */
+static unsigned int strength_of(const struct haw_chosen *chosen)
+{
+	unsigned int strength = 0;
+
+	for (int d = 0; d < 2; d++)
+		if (chosen->suites[d] && chosen->suites[d]->key_size * 8 > strength)
+			strength = (unsigned int)chosen->suites[d]->key_size * 8;
+	return strength < 256 ? strength : 256;
+}
+
 static int make_kex(struct haw_connection *c, const struct haw_kex_method *method, haw_error *err)
 {
 	struct haw_exchange *x = &c->exchange;
 
 	haw_kex_free(x->kex);
 	x->kex = haw_kex_new(method, c->options.server ? HAW_KEX_SERVER : HAW_KEX_CLIENT, NULL, err);
-	return x->kex ? 0 : HAW_ECRYPTO;
+	if (!x->kex)
+		return HAW_ECRYPTO;
+	haw_kex_set_strength(x->kex, strength_of(&x->chosen));
+	haw_kex_set_moduli(x->kex, c->options.moduli);
+	return 0;
 }
 
 /* The method's first message; the scratch message is used, so nothing else is being written. */

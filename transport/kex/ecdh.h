@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flow of one value each way (RFC 5656 §4, RFC 8731 §3): the client sends its public value in
- * message 30, the server answers with host key, own value and signature in message 31. Curves use
- * it as it is; a key encapsulation fits too, as the server's value may depend on the client's.
+ * Elliptic curves (RFC 5656 §4, RFC 8731): an ephemeral public value each way.
  */
 #ifndef HAW_KEX_ECDH_H
 #define HAW_KEX_ECDH_H
 
-#include "transport/kex/kex.h"
-
-/* The longest value: ML-KEM-1024 with a point of P-384 beside it. */
-#define HAW_ECDH_VALUE_MAX 2048u
+#include "transport/kex/values.h"
 
 struct haw_ecdh {
-	EVP_PKEY *key;    /* ephemeral; freed as soon as the secret stands */
-	haw_message ours; /* public values, as the messages carry them */
-	haw_message theirs;
+	struct haw_values values;
+	EVP_PKEY *key; /* ephemeral; freed as soon as the secret stands */
 };
 
 /* How the values of one kind are made and joined. */

@@ -104,6 +104,16 @@ int haw_kex_start(struct haw_kex *kex, haw_message *out, haw_error *err)
 	return result;
 }
 
+void haw_kex_set_strength(struct haw_kex *kex, unsigned int bits)
+{
+	kex->strength = bits;
+}
+
+void haw_kex_set_moduli(struct haw_kex *kex, haw_span text)
+{
+	kex->moduli = text;
+}
+
 void haw_kex_set_transcript(struct haw_kex *kex, const struct haw_kex_transcript *transcript)
 {
 	kex->transcript = *transcript;

@@ -13,8 +13,11 @@
 /* Hash and secrets: SHA-512, and what a hybrid of ML-KEM and a curve agrees on, with room. */
 #define HAW_KEX_SECRET_MAX 2304u
 
+struct haw_value_flow;
+
 struct haw_kex_ops {
 	size_t state_size;
+	const struct haw_value_flow *flow; /* of families that use values.h */
 	/* Whether OpenSSL has the family's algorithms; the digest is asked for elsewhere. */
 	bool (*available)(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx);
 	/* Make what does not depend on the peer; may be NULL. Called at most once. */
@@ -50,6 +53,8 @@ struct haw_kex {
 	OSSL_LIB_CTX *ctx;
 	EVP_MD *digest;
 	struct haw_kex_transcript transcript;
+	unsigned int strength; /* of the ciphers, in bits; 0: unknown */
+	haw_span moduli;       /* server: the groups to choose from */
 	haw_message secret; /* K as hash and keys take it, with its length */
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	size_t hash_len;

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
+#include "transport/kex/dh.h"
 #include "transport/kex/ecdh.h"
 
 #define COUNT (sizeof(methods) / sizeof(methods[0]))
@@ -41,6 +42,29 @@ static const struct haw_kex_method methods[] = {
 		.digest = "SHA512",
 		.ops = &haw_ecdh_ops,
 		.parameters = &haw_ecdh_nistp521,
+	},
+	{
+		.name = "diffie-hellman-group-exchange-sha256",
+		.digest = "SHA256",
+		.ops = &haw_group_exchange_ops,
+	},
+	{
+		.name = "diffie-hellman-group16-sha512",
+		.digest = "SHA512",
+		.ops = &haw_dh_ops,
+		.parameters = "modp_4096",
+	},
+	{
+		.name = "diffie-hellman-group18-sha512",
+		.digest = "SHA512",
+		.ops = &haw_dh_ops,
+		.parameters = "modp_8192",
+	},
+	{
+		.name = "diffie-hellman-group14-sha256",
+		.digest = "SHA256",
+		.ops = &haw_dh_ops,
+		.parameters = "modp_2048",
 	},
 };
 

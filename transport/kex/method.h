@@ -74,6 +74,13 @@ struct haw_kex *haw_kex_new(const struct haw_kex_method *method, enum haw_kex_ro
 /* Wipe and free; NULL is allowed. */
 void haw_kex_free(struct haw_kex *kex);
 
+/* How many bits of security the ciphers ask of the exchange; before start. Group exchange asks for groups as
+ * strong; unknown, for the strongest. */
+void haw_kex_set_strength(struct haw_kex *kex, unsigned int bits);
+/* Server: the groups of group exchange in the form of moduli(5), as text that must outlive the exchange.
+ * Without one that fits, those of RFC 3526 serve. */
+void haw_kex_set_moduli(struct haw_kex *kex, haw_span text);
+
 /* Make the ephemeral key ahead of time, so that start or receive need not; optional. */
 HAW_MUST_USE int haw_kex_prepare(struct haw_kex *kex, haw_error *err);
 /* Client: append the method's first message to OUT. Server: nothing. Needs no transcript, so that
