@@ -26,14 +26,15 @@ extern "C" {
 
 typedef struct haw_client haw_client;
 
-/* What happens with a host whose key is not known. A key that is known and differs is refused
- * under every policy but OFF. */
+/* What happens with a host whose key is not known, as StrictHostKeyChecking has it. A key that is known
+ * and differs (in its type too), or is marked as revoked, is refused under every policy but OFF. */
 enum haw_host_key_policy {
 	HAW_POLICY_DEFAULT = 0,		/* as the configuration says, else REJECT */
 	HAW_POLICY_REJECT = 1,
 	HAW_POLICY_ASK = 2,		/* HAW_ASK_HOST_KEY; an accepted key is added */
 	HAW_POLICY_ACCEPT_NEW = 3,	/* added without asking */
-	HAW_POLICY_OFF = 4		/* anything is accepted, with a warning through log level 0 */
+	HAW_POLICY_OFF = 4		/* anything is accepted, with a warning (log level 0); an unknown
+					 * key is added, a host whose known key differs gets no password */
 };
 
 typedef struct haw_client_options {

@@ -195,6 +195,15 @@ typedef struct haw_certificate_rules {
 HAW_API HAW_MUST_USE int haw_certificate_check(const haw_certificate *certificate,
 					       const haw_certificate_rules *rules, haw_error *err);
 
+/* ---- Revocation ---- */
+
+/* Whether the file PATH revokes KEY: a list of public keys, a line each, or a key revocation list as
+ * ssh-keygen -k makes it (OpenSSH's PROTOCOL.krl; its signatures are not asked for). A certificate is
+ * revoked too by what names its authority, its serial or its key id. 0: it is not. HAW_EREFUSED: it is.
+ * A file that cannot be read or understood is HAW_ESYSTEM, HAW_ELIMIT (over 64 MiB) or HAW_EFORMAT: then
+ * nothing is known, and whoever asked should refuse. Waits for the disk. */
+HAW_API HAW_MUST_USE int haw_key_check_revoked(const haw_key *key, const char *path, haw_error *err);
+
 #ifdef __cplusplus
 }
 #endif

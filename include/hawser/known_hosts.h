@@ -5,9 +5,9 @@
  *
  * Any number of files is loaded into one handle, which remembers where each line came from.
  * Names may be hashed (|1|salt|hash), hold the wildcards * and ?, be negated with !, and name a
- * port ([host]:port). @revoked lines are obeyed; @cert-authority lines are kept and listed, but
- * say nothing about plain keys. A line that cannot be understood is skipped and reported
- * (haw_known_hosts_problem_at), as ssh(1) skips it.
+ * port ([host]:port). @revoked lines are obeyed; @cert-authority lines name the authorities whose
+ * certificates are believed for a host, and say nothing about plain keys. A line that cannot be
+ * understood is skipped and reported (haw_known_hosts_problem_at), as ssh(1) skips it.
  *
  * Threads: several may look things up at once; while one loads, adds or removes, no other may use
  * the handle. The functions that name a file wait for the disk; no other waits for anything.
@@ -70,8 +70,7 @@ enum haw_known_hosts_result {
 	HAW_KNOWN_MATCH = 1,	/* this key is known for this host */
 	HAW_KNOWN_UNKNOWN = 2,	/* no key is known for this host */
 	HAW_KNOWN_OTHER_TYPE = 3, /* keys are known, none of this type. An attacker can choose the type
-				 * that he presents, and ssh(1) counts this as changed: only a person
-				 * who was told may accept it, never a policy */
+				 * that he presents: ssh(1) counts this as changed */
 	HAW_KNOWN_CHANGED = 4,	/* another key of this type is known: refuse */
 	HAW_KNOWN_REVOKED = 5	/* a @revoked line names this key: refuse, whatever else is known */
 };
@@ -98,6 +97,11 @@ typedef struct haw_known_hosts_entry {
  * name, the same KEY under the bare HOST is a match too, as in ssh(1). MATCH, if not NULL, receives
  * the line that decided: the one that matches, revokes, or holds the other key; file is NULL if the
  * result is HAW_KNOWN_UNKNOWN. Any one line that matches is enough, wherever it stands.
+ * KEY may be a certificate: HAW_KNOWN_MATCH then means that a @cert-authority line for the host has the
+ * key that signed it, HAW_KNOWN_CHANGED that such lines have others only, HAW_KNOWN_REVOKED that the
+ * authority or the key inside is revoked. Whether the certificate itself is in order is for
+ * haw_certificate_check; a certificate that is not believed still holds a plain key (haw_key_plain),
+ * which ssh(1) then judges by itself.
  * Returns a result above, or HAW_EINVAL. */
 HAW_API HAW_MUST_USE int haw_known_hosts_check(const haw_known_hosts *kh, const char *host, uint16_t port,
 					       const haw_key *key, haw_known_hosts_entry *match,
@@ -108,6 +112,8 @@ HAW_API HAW_MUST_USE int haw_known_hosts_check(const haw_known_hosts *kh, const 
  * rsa-sha2-256 too. */
 HAW_API size_t haw_known_hosts_key_types(const haw_known_hosts *kh, const char *host, uint16_t port,
 					 const char **types, size_t max);
+/* Whether a @cert-authority line names HOST at PORT: then certificates are worth asking for first. */
+HAW_API bool haw_known_hosts_has_authority(const haw_known_hosts *kh, const char *host, uint16_t port);
 
 /* ---- Listing ---- */
 

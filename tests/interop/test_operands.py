@@ -300,7 +300,7 @@ def help_and_version(world):
 def unsafe_configuration(world):
     """Keywords that change route, identity or trust are errors; harmless ones are not."""
     source = source_file(world)
-    for text in ('Match all', 'ProxyJump other', 'ProxyCommand nc %h %p', 'HostKeyAlias other'):
+    for text in ('Match all', 'ProxyJump other', 'ProxyCommand nc %h %p', 'VerifyHostKeyDNS yes'):
         world.client.write('config', text + '\n')
         result = world.client.cp(source, world.client.remote(world.path(b'f')))
         ended(result, 2)

@@ -186,6 +186,16 @@ static int command_judge(char **a)
 	return result < 0 ? failed() : 0;
 }
 
+/* revoked PUBLICKEY FILE */
+static int command_revoked(char **a)
+{
+	haw_key *key = haw_key_load_public(a[1], &err);
+	int result = key ? haw_key_check_revoked(key, a[2], &err) : err.code;
+
+	haw_key_free(key);
+	return result < 0 ? failed() : 0;
+}
+
 static haw_known_hosts *load_hosts(const char *path)
 {
 	haw_known_hosts *kh = haw_known_hosts_new();
@@ -415,6 +425,7 @@ static const struct {
 	{"sign", 3, command_sign},     {"find", 3, command_find},         {"problems", 1, command_find},
 	{"check", 4, command_check},   {"add", 5, command_change},        {"remove", 3, command_change},
 	{"config", 4, command_config}, {"keywords", 0, command_keywords},
+	{"revoked", 2, command_revoked},
 	{"judge", 6, command_judge},   {"certificate", 1, command_certificate},
 };
 

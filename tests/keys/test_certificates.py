@@ -190,13 +190,56 @@ def authority_too_small():
     check(status == 1 and '1024 bits' in text, text)
 
 
+def damaged_revocation_lists():
+    """Whatever is missing or changed, a file says either what ssh-keygen -Q makes of it, or nothing."""
+    ca, listed, other = key(which='ca'), key(which='listed'), key(which='other')
+    serial = certify(key(), ca, '-h', '-z', '70', name='an id')
+    text, file = os.path.join(work, 'krl.txt'), os.path.join(work, 'krl')
+    with open(text, 'w') as out:
+        out.write('serial: 70\nserial: 90-100\nserial: 1\nserial: 3\nserial: 5\nid: x\n'
+                  f'key: {open(listed + ".pub").read()}\nsha256: {open(other + ".pub").read()}\n')
+    run('ssh-keygen', '-q', '-k', '-f', file, '-s', ca + '.pub', text)
+    with open(file, 'rb') as source:
+        whole = source.read()
+    for subject, revokes in ((serial, True), (listed + '.pub', True), (other + '.pub', True), (ca + '.pub', False)):
+        status, said = probe('revoked', subject, file)
+        check((status == 1) == revokes and (status == 0 or 'refused' in said), f'{subject}: {said!r}')
+    damaged = os.path.join(work, 'damaged')
+    passed = 0
+    for at in range(len(whole)):
+        for content in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:]):
+            with open(damaged, 'wb') as out:
+                out.write(content)
+            status, said = probe('revoked', listed + '.pub', damaged)
+            if status == 0:  # a list that ends before the key, or in which another one stands
+                theirs = run('ssh-keygen', '-Q', '-f', damaged, listed + '.pub', fail=True)
+                check(': ok' in theirs or not content, f'byte {at}: not revoked, but ssh-keygen says {theirs!r}')
+                passed += 1
+    check(passed < len(whole) // 2, f'{passed} of {len(whole)} still say "not revoked"')
+
+
+def damaged_lists():
+    file = os.path.join(work, 'list')
+    for text, code in (('', None), ('# only\n\n', None), ('ssh-ed25519\n', 'malformed'), ('ssh-ed25519 AAAA!\n', 'malformed'),
+                       (f'ssh-rsa {open(key() + ".pub").read().split()[1]}\n', 'malformed'), ('\0\n', 'malformed'),
+                       (open(key() + '.pub').read().rstrip('\n'), 'refused')):
+        with open(file, 'w') as out:
+            out.write(text)
+        status, said = probe('revoked', key() + '.pub', file)
+        check(status == (0 if code is None else 1) and (code or '') in said, f'{text!r}: {said!r}')
+    for missing in ('/nonexistent', work):
+        status, said = probe('revoked', key() + '.pub', missing)
+        check(status == 1 and missing in said, said)
+
+
 if __name__ == '__main__':
     report = Report(sys.argv[2:])
     try:
         if not shutil.which('ssh-keygen'):
             report.skip('suite', 'no ssh-keygen (package openssh-client)')
         else:
-            for test in (every_type, every_field, validity, judged, signed_by_sha1, authority_too_small):
+            for test in (every_type, every_field, validity, judged, signed_by_sha1, authority_too_small,
+                         damaged_revocation_lists, damaged_lists):
                 report.run(test.__name__, test)
     finally:
         shutil.rmtree(work)

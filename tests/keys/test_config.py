@@ -287,11 +287,11 @@ def test_every_keyword_is_known():
     check(known > 100, f'only {known} keywords found')
 
 
-REFUSED = {'Match': 'all', 'ProxyCommand': 'nc %h %p', 'ProxyJump': 'bastion', 'HostKeyAlias': 'other',
+REFUSED = {'Match': 'all', 'ProxyCommand': 'nc %h %p', 'ProxyJump': 'bastion',
            'CanonicalizeHostname': 'yes', 'BindAddress': '127.0.0.1',
            'BindInterface': 'lo', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes',
            'PKCS11Provider': '/a.so', 'SmartcardDevice': '/a.so', 'SecurityKeyProvider': '/a.so',
-           'HostbasedAuthentication': 'yes', 'RevokedHostKeys': '/a',
+           'HostbasedAuthentication': 'yes',
            'NoHostAuthenticationForLocalhost': 'yes', 'RequiredRSASize': '4096', 'Tunnel': 'yes'}
 INERT = {'ProxyCommand': 'none', 'ProxyJump': 'none', 'CanonicalizeHostname': 'no', 'VerifyHostKeyDNS': 'no',
          'PKCS11Provider': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',

@@ -68,14 +68,18 @@ struct haw_client {
 	unsigned passphrase_tries;
 	bool partial, logged_in, freed;
 	struct haw_question *question;
-	haw_key *judged_key;
+	haw_key *judged_key;		/* the host's; the key inside where its certificate is not believed */
+	bool host_certified;		/* the host's certificate decided */
+	bool untrusted_host;		/* accepted though it is not to be trusted: it gets no secret */
 	haw_message to_sign;
 	char sign_algorithm[65];
 };
 
 /* trust.c */
 int haw_client_load_known_hosts(struct haw_client *client, haw_error *err);
-/* Put the algorithms of known keys in front of LIST (resolved), into client->host_keys. */
+/* The name and port (0: any) that the host is known by: HostKeyAlias, else its own. */
+const char *haw_client_known_name(const struct haw_client *client, uint16_t *port);
+/* trust_order.c: put the algorithms of known keys in front of LIST (resolved), into client->host_keys. */
 void haw_client_order_host_keys(struct haw_client *client, const char *list);
 void haw_client_judge(void *user, haw_span blob, const char *algorithm);
 

@@ -191,15 +191,18 @@ static bool try_password(struct haw_client *client)
 /* Begin the current attempt; false if it cannot be made. */
 static bool begin_try(struct haw_client *client)
 {
+	/* Whatever the iterator wants, such a host gets no secret. */
+	bool trusted = !client->untrusted_host;
+
 	switch (client->current.kind) {
 	case HAW_TRY_NONE:
 		return try_none(client);
 	case HAW_TRY_KEY:
 		return try_key(client);
 	case HAW_TRY_PASSWORD:
-		return try_password(client);
+		return trusted && try_password(client);
 	case HAW_TRY_INTERACTIVE:
-		return try_interactive(client);
+		return trusted && try_interactive(client);
 	default:
 		return false;
 	}

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Is this the host's key? The known hosts and the policy decide; a person where the policy says so.
- * Fails closed: whatever is not plainly right is refused.
+ * Fails closed: whatever is not plainly right is refused. The verdicts are those of ssh(1):
+ *
+ *	revoked by file -> refused
+ *	certificate     -> its authority is known for the host, and it is in order: accepted
+ *	                   otherwise the key inside is judged as if it had come plainly
+ *	known           -> accepted
+ *	changed         -> refused; under "off" accepted without passwords
+ *	unknown         -> as the policy says
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "transport/client/client.h"
+#include "transport/hostkey/hostkey.h"
+#include "transport/keys/text.h"
 
 int haw_client_load_known_hosts(struct haw_client *client, haw_error *err)
 {
 	const haw_string_list *lists[2];
+	haw_error why;
 
 	client->known_hosts = haw_known_hosts_new();
 	if (!client->known_hosts)
@@ -22,10 +33,13 @@ int haw_client_load_known_hosts(struct haw_client *client, haw_error *err)
 	for (int i = 0; i < 2; i++)
 		for (size_t j = 0; j < lists[i]->count; j++) {
 			int result = haw_known_hosts_load(client->known_hosts, lists[i]->items[j],
-							  HAW_KNOWN_HOSTS_OPTIONAL, err);
+							  HAW_KNOWN_HOSTS_OPTIONAL, &why);
 
-			if (result < 0)
-				return result;
+			/* As in ssh, a file that cannot be read has no keys: nothing is trusted by that. */
+			if (result == HAW_ESYSTEM)
+				haw_client_log(client, 0, "%s", why.message);
+			else if (result < 0)
+				return haw_error_set(err, why.code, why.fault, 0, "%s", why.message);
 		}
 	for (size_t i = 0;; i++) {
 		haw_known_hosts_problem problem;
@@ -36,43 +50,26 @@ int haw_client_load_known_hosts(struct haw_client *client, haw_error *err)
 	}
 }
 
-static bool serves(const char *type, haw_span algorithm)
+const char *haw_client_known_name(const struct haw_client *client, uint16_t *port)
 {
-	return haw_span_is(algorithm, type) ||
-	       (strcmp(type, "ssh-rsa") == 0 &&
-		(haw_span_is(algorithm, "rsa-sha2-512") || haw_span_is(algorithm, "rsa-sha2-256")));
+	const char *alias = client->values ? client->values->host_key_alias : NULL;
+
+	/* As in ssh: an alias is the whole name, whatever the port. */
+	*port = alias ? 0 : client->port;
+	return alias ? alias : client->host;
 }
 
-static bool is_known_type(haw_span algorithm, const char *const *types, size_t count)
+/* The name as known hosts have it, to be shown and for ssh-keygen -R. */
+static const char *shown_name(const struct haw_client *client, char *out, size_t size)
 {
-	for (size_t i = 0; i < count; i++)
-		if (serves(types[i], algorithm))
-			return true;
-	return false;
-}
+	uint16_t port;
+	const char *name = haw_client_known_name(client, &port);
 
-void haw_client_order_host_keys(struct haw_client *client, const char *list)
-{
-	const char *types[16];
-	size_t count = haw_known_hosts_key_types(client->known_hosts, client->host, client->port, types, 16);
-	size_t at = 0;
-
-	if (count > 16)
-		count = 16;
-	for (int known = 1; known >= 0; known--) {
-		haw_span rest = {(const uint8_t *)list, strlen(list)}, name;
-
-		while (haw_list_next(&rest, &name)) {
-			if (is_known_type(name, types, count) != known ||
-			    at + name.len + 2 > sizeof(client->host_keys))
-				continue;
-			if (at > 0)
-				client->host_keys[at++] = ',';
-			memcpy(client->host_keys + at, name.ptr, name.len);
-			at += name.len;
-		}
-	}
-	client->host_keys[at] = '\0';
+	if (port == 0 || port == 22)
+		snprintf(out, size, "%s", name);
+	else
+		snprintf(out, size, "[%s]:%u", name, port);
+	return out;
 }
 
 /* ---- Verdicts ---- */
@@ -82,56 +79,112 @@ static void accept_key(struct haw_client *client)
 	haw_transport_judged(client->transport, true, NULL);
 }
 
+static void refuse(struct haw_client *client, const haw_error *err)
+{
+	haw_transport_judged(client->transport, false, err);
+}
+
 static void remember(struct haw_client *client)
 {
 	const haw_host_values *v = client->values;
 	unsigned flags = v && v->hash_known_hosts ? HAW_KNOWN_HOSTS_HASH : 0;
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	char name[600];
 	haw_error err;
 
 	if (!v || v->user_known_hosts.count == 0)
 		return;
-	if (haw_known_hosts_add(client->known_hosts, v->user_known_hosts.items[0], client->host, client->port,
+	if (haw_known_hosts_add(client->known_hosts, v->user_known_hosts.items[0], host, port,
 				client->judged_key, flags, &err) < 0)
 		haw_client_log(client, 0, "the host key could not be added to %s: %s",
 			       v->user_known_hosts.items[0], err.message);
 	else
 		haw_client_log(client, 0, "added the %s host key of %s to %s",
-			       haw_key_type_short(client->judged_key), client->host,
+			       haw_key_type_short(client->judged_key), shown_name(client, name, sizeof(name)),
 			       v->user_known_hosts.items[0]);
 }
 
-static void refuse_changed(struct haw_client *client, const haw_known_hosts_entry *match, bool revoked)
+/* The key is not to be trusted, and the user has switched checking off: whoever is in the middle shall
+ * at least get no password. */
+static void accept_unsafe(struct haw_client *client)
+{
+	haw_client_log(client, 0,
+		       "passwords and keyboard-interactive are not used: the host key is not to be "
+		       "trusted, and whoever sits in the middle would learn them");
+	client->untrusted_host = true;
+	haw_connection_forbid_secrets(client->transport->connection);
+	accept_key(client);
+}
+
+static void warn_changed(struct haw_client *client, const haw_known_hosts_entry *match)
+{
+	char name[600];
+
+	shown_name(client, name, sizeof(name));
+	haw_client_log(client, 0, "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!");
+	haw_client_log(client, 0,
+		       "either somebody is intercepting the connection to %s, or it has a new host key",
+		       name);
+	haw_client_log(client, 0, "the %s key that it presents has the fingerprint %s",
+		       haw_key_type_short(client->judged_key), haw_key_fingerprint(client->judged_key));
+	haw_client_log(client, 0,
+		       "the known one: %s %s in %s:%zu; only if you know that the host has a new key, "
+		       "remove it: ssh-keygen -f \"%s\" -R \"%s\"",
+		       match->key_type, match->fingerprint, match->file, match->line, match->file, name);
+}
+
+static void judge_changed(struct haw_client *client, const haw_known_hosts_entry *match)
 {
 	const haw_key *key = client->judged_key;
+	char name[600];
 	haw_error err;
 
-	if (revoked)
-		haw_error_set(&err, HAW_EHOSTKEY, HAW_FAULT_PEER, 0,
-			      "the %s host key %s of %s is marked as revoked in %s, line %zu",
-			      haw_key_type_short(key), haw_key_fingerprint(key), client->host, match->file,
-			      match->line);
-	else
-		haw_error_set(&err, HAW_EHOSTCHANGED, HAW_FAULT_PEER, 0,
-			      "the host key of %s has changed: it presents %s %s, but %s, line %zu, has %s "
-			      "%s. Either "
-			      "somebody is intercepting the connection, or the host has a new key; only if "
-			      "you know it "
-			      "has, remove that line",
-			      client->host, haw_key_type(key), haw_key_fingerprint(key), match->file,
-			      match->line, match->key_type, match->fingerprint);
-	haw_transport_judged(client->transport, false, &err);
+	warn_changed(client, match);
+	if (client->policy == HAW_POLICY_OFF) {
+		accept_unsafe(client);
+		return;
+	}
+	haw_error_set(&err, HAW_EHOSTCHANGED, HAW_FAULT_PEER, 0,
+		      "Host key verification failed: the host key of %s has changed: it presents %s %s, but "
+		      "%s, line %zu, has %s %s",
+		      shown_name(client, name, sizeof(name)), haw_key_type(key), haw_key_fingerprint(key),
+		      match->file, match->line, match->key_type, match->fingerprint);
+	refuse(client, &err);
+}
+
+static void judge_revoked(struct haw_client *client, const haw_known_hosts_entry *match)
+{
+	const haw_key *key = client->judged_key;
+	char name[600];
+	haw_error err;
+
+	haw_error_set(
+		&err, HAW_EHOSTKEY, HAW_FAULT_PEER, 0,
+		"Host key verification failed: the %s host key %s of %s%s is marked as revoked in %s, line "
+		"%zu: it may have been stolen",
+		haw_key_type_short(key), haw_key_fingerprint(key), shown_name(client, name, sizeof(name)),
+		haw_key_certificate(key) ? ", or its authority," : "", match->file, match->line);
+	if (client->policy != HAW_POLICY_OFF) {
+		refuse(client, &err);
+		return;
+	}
+	haw_client_log(client, 0, "WARNING: REVOKED HOST KEY DETECTED! %s", err.message);
+	accept_unsafe(client);
 }
 
 static void refuse_unknown(struct haw_client *client, const char *why)
 {
 	const haw_key *key = client->judged_key;
+	char name[600];
 	haw_error err;
 
 	haw_error_set(&err, HAW_EHOSTUNKNOWN, HAW_FAULT_LOCAL, 0,
-		      "the %s host key of %s (%s) is not known%s; add it to known_hosts, or use "
-		      "StrictHostKeyChecking=accept-new",
-		      haw_key_type_short(key), client->host, haw_key_fingerprint(key), why);
-	haw_transport_judged(client->transport, false, &err);
+		      "Host key verification failed: the %s host key of %s (%s) is not known%s; add it to "
+		      "known_hosts, or use StrictHostKeyChecking=accept-new",
+		      haw_key_type_short(key), shown_name(client, name, sizeof(name)),
+		      haw_key_fingerprint(key), why);
+	refuse(client, &err);
 }
 
 /* ---- Asking ---- */
@@ -139,35 +192,59 @@ static void refuse_unknown(struct haw_client *client, const char *why)
 static void answered(void *asker, struct haw_question *q)
 {
 	struct haw_client *client = asker;
+	haw_error err;
 
 	client->question = NULL;
 	if (q->accepted) {
 		remember(client);
 		accept_key(client);
-	} else {
-		haw_error err;
-
-		haw_error_set(&err, HAW_EHOSTUNKNOWN, HAW_FAULT_LOCAL, 0,
-			      "the host key of %s was not accepted", client->host);
-		haw_transport_judged(client->transport, false, &err);
+		return;
 	}
+	haw_error_set(&err, HAW_EHOSTUNKNOWN, HAW_FAULT_LOCAL, 0,
+		      "Host key verification failed: the host key of %s was not accepted", client->host);
+	refuse(client, &err);
 }
 
-static void ask(struct haw_client *client, haw_span blob, bool other_type)
+/* Append the other names that the files have the key under, or that there are none. */
+static void list_other_names(const struct haw_client *client, char *text, size_t size)
+{
+	haw_known_hosts_entry entry;
+	unsigned count = 0;
+	size_t at = strlen(text);
+
+	for (size_t i = 0; haw_known_hosts_at(client->known_hosts, i, &entry); i++) {
+		char names[128];
+
+		if (entry.marker != HAW_MARKER_NONE ||
+		    !haw_span_equal(entry.blob, haw_key_blob(client->judged_key)))
+			continue;
+		if (count++ == 0)
+			at += (size_t)snprintf(text + at, size - at, "\nThe key is known by other names:");
+		if (count > 8 || at + 600 > size)
+			break;
+		at += (size_t)snprintf(text + at, size - at, "\n    %.300s:%zu: %s", entry.file, entry.line,
+				       entry.names[0] == '|' ? "[hashed name]"
+							     : haw_escape(names, sizeof(names), entry.names,
+									  strlen(entry.names)));
+	}
+	if (count == 0)
+		snprintf(text + at, size - at, "\nThe key is not known by any other name.");
+}
+
+static void ask(struct haw_client *client, haw_span blob)
 {
 	const haw_key *key = client->judged_key;
 	struct haw_question *q;
-	char text[600];
+	char text[6000], name[600];
 
 	if (client->options.batch || !client->options.transport.ask) {
 		refuse_unknown(client, " and nobody can be asked");
 		return;
 	}
-	snprintf(
-		text, sizeof(text),
-		"The authenticity of host '%s' (port %u) cannot be established%s.\n%s key fingerprint is %s.",
-		client->host, client->port, other_type ? ": only keys of other types are known for it" : "",
-		haw_key_type_short(key), haw_key_fingerprint(key));
+	snprintf(text, sizeof(text),
+		 "The authenticity of host '%s' cannot be established.\n%s key fingerprint is %s.",
+		 shown_name(client, name, sizeof(name)), haw_key_type_short(key), haw_key_fingerprint(key));
+	list_other_names(client, text, sizeof(text));
 	q = haw_question_new(client->loop->io, HAW_ASK_HOST_KEY, text, answered, client);
 	if (!q) {
 		refuse_unknown(client, "");
@@ -176,59 +253,186 @@ static void ask(struct haw_client *client, haw_span blob, bool other_type)
 	haw_put_bytes(&q->blob, blob.ptr, blob.len);
 	snprintf(q->key_type, sizeof(q->key_type), "%s", haw_key_type(key));
 	snprintf(q->fingerprint, sizeof(q->fingerprint), "%s", haw_key_fingerprint(key));
-	q->key_state = other_type ? HAW_HOST_KEY_OTHER_TYPE : HAW_HOST_KEY_UNKNOWN;
+	q->key_state = HAW_HOST_KEY_UNKNOWN;
 	haw_client_drop_question(client);
 	client->question = q;
 	haw_connection_hold_clock(client->transport->connection, true);
 	client->options.transport.ask(client->options.transport.user, q);
 }
 
-static void judge_unknown(struct haw_client *client, haw_span blob, bool other_type)
+/* ---- Judging ---- */
+
+static void judge_unknown(struct haw_client *client)
 {
 	switch (client->policy) {
 	case HAW_POLICY_ASK:
-		ask(client, blob, other_type);
+		ask(client, haw_key_blob(client->judged_key));
+		break;
+	case HAW_POLICY_OFF:
+		haw_client_log(client, 0, "warning: the %s host key %s of %s is unknown and was not checked",
+			       haw_key_type_short(client->judged_key),
+			       haw_key_fingerprint(client->judged_key), client->host);
+		remember(client);
+		accept_key(client);
 		break;
 	case HAW_POLICY_ACCEPT_NEW:
-		/* A key of another type could be an attacker's choice: new means that nothing is known. */
-		if (other_type) {
-			refuse_unknown(client, ", only keys of other types are");
-			break;
-		}
 		remember(client);
 		accept_key(client);
 		break;
 	default:
-		refuse_unknown(client, other_type ? ", only keys of other types are" : "");
+		refuse_unknown(client, "");
 		break;
 	}
+}
+
+static void judge_plain(struct haw_client *client)
+{
+	haw_known_hosts_entry match = {0};
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	haw_error err;
+	int result = haw_known_hosts_check(client->known_hosts, host, port, client->judged_key, &match, &err);
+
+	if (result == HAW_KNOWN_MATCH) {
+		accept_key(client);
+	} else if (result == HAW_KNOWN_REVOKED) {
+		judge_revoked(client, &match);
+	} else if (result == HAW_KNOWN_CHANGED || result == HAW_KNOWN_OTHER_TYPE) {
+		/* An attacker can choose the type of key: one of another type is a change. */
+		judge_changed(client, &match);
+	} else if (result == HAW_KNOWN_UNKNOWN) {
+		judge_unknown(client);
+	} else {
+		refuse(client, &err);
+	}
+}
+
+/* CASignatureAlgorithms, resolved. A name that is not known here could not be verified anyway. */
+static void list_ca_algorithms(const struct haw_client *client, haw_message *out)
+{
+	const char *text = client->values ? client->values->ca_signature_algorithms : NULL;
+	const struct haw_signature_algorithm *each;
+	char form = text && strchr("+-^", text[0]) ? text[0] : 0;
+	haw_span names = {(const uint8_t *)text, text ? strlen(text) : 0};
+
+	if (form) {
+		names.ptr++;
+		names.len--;
+	}
+	for (size_t i = 0; (each = haw_signature_algorithm_at(i)); i++) {
+		bool named = text && haw_pattern_list_match(names, each->name, false);
+
+		if (text && form != '+' && form != '^' && named == (form == '-'))
+			continue;
+		if (haw_message_all(out).len > 0)
+			haw_put_byte(out, ',');
+		haw_put_bytes(out, each->name, strlen(each->name));
+	}
+	haw_put_byte(out, '\0');
+}
+
+static int check_certificate(const struct haw_client *client, haw_error *err)
+{
+	char name[1100] = "", algorithms[1024];
+	haw_message list;
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	const haw_certificate_rules rules = {
+		.size = sizeof(rules),
+		.kind = HAW_CERTIFICATE_HOST,
+		.principal = name,
+		.now = (uint64_t)time(NULL),
+		.algorithms = algorithms,
+	};
+
+	haw_message_write_to(&list, algorithms, sizeof(algorithms));
+	list_ca_algorithms(client, &list);
+	if (!haw_message_ok(&list) || strlen(host) >= sizeof(name))
+		return haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0, "the host's name is too long");
+	for (size_t i = 0; host[i]; i++)
+		name[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] - 'A' + 'a' : host[i]);
+	return haw_certificate_check(haw_key_certificate(client->judged_key), &rules, err);
+}
+
+/* Judge the key inside the certificate in its place. */
+static void fall_back(struct haw_client *client)
+{
+	haw_error err;
+	haw_key *plain = haw_key_plain(client->judged_key, &err);
+
+	if (!plain) {
+		refuse(client, &err);
+		return;
+	}
+	haw_key_free(client->judged_key);
+	client->judged_key = plain;
+	judge_plain(client);
+}
+
+static void judge_certificate(struct haw_client *client)
+{
+	const haw_certificate *c = haw_key_certificate(client->judged_key);
+	haw_known_hosts_entry match;
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	haw_error err;
+	int result = haw_known_hosts_check(client->known_hosts, host, port, client->judged_key, &match, &err);
+
+	if (result < 0) {
+		refuse(client, &err);
+	} else if (result == HAW_KNOWN_REVOKED) {
+		judge_revoked(client, &match);
+	} else if (result == HAW_KNOWN_MATCH && check_certificate(client, &err) == 0) {
+		haw_client_log(client, 1, "the host certificate was signed by %s %s, which %s:%zu names",
+			       c->authority_type, c->authority_fingerprint, match.file, match.line);
+		client->host_certified = true;
+		accept_key(client);
+	} else {
+		if (result == HAW_KNOWN_MATCH)
+			haw_client_log(client, 0, "%s; the key inside is judged by itself", err.message);
+		else
+			haw_client_log(client, 1,
+				       "the authority of the host certificate, %s, is not known for the "
+				       "host; the key inside is judged by itself",
+				       c->authority_fingerprint);
+		fall_back(client);
+	}
+}
+
+static int check_size(const struct haw_client *client, haw_error *err)
+{
+	const haw_key *key = client->judged_key;
+	unsigned int least = client->values ? client->values->required_rsa_size : 0;
+
+	if (strncmp(haw_key_type_short(key), "RSA", 3) != 0 || haw_key_bits(key) >= least)
+		return 0;
+	return haw_error_set(err, HAW_EHOSTKEY, HAW_FAULT_PEER, 0,
+			     "the RSA host key of %s has %u bits; RequiredRSASize asks for %u", client->host,
+			     haw_key_bits(key), least);
 }
 
 void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 {
 	struct haw_client *client = user;
-	haw_known_hosts_entry match = {0};
+	const haw_string_list *revoked = client->values ? &client->values->revoked_host_keys : NULL;
 	haw_error err;
 	int result;
 
+	(void)blob;
 	(void)algorithm;
 	haw_key_free(client->judged_key);
 	client->judged_key = haw_key_ref(client->transport->host_key);
-	result = haw_known_hosts_check(client->known_hosts, client->host, client->port, client->judged_key,
-				       &match, &err);
-	if (result == HAW_KNOWN_MATCH) {
-		accept_key(client);
-	} else if (client->policy == HAW_POLICY_OFF && result > 0 && result != HAW_KNOWN_REVOKED) {
-		haw_client_log(client, 0, "warning: the %s host key %s of %s was not checked (it is %s)",
-			       haw_key_type_short(client->judged_key),
-			       haw_key_fingerprint(client->judged_key), client->host,
-			       result == HAW_KNOWN_CHANGED ? "not the known one" : "unknown");
-		accept_key(client);
-	} else if (result == HAW_KNOWN_CHANGED || result == HAW_KNOWN_REVOKED) {
-		refuse_changed(client, &match, result == HAW_KNOWN_REVOKED);
-	} else if (result == HAW_KNOWN_UNKNOWN || result == HAW_KNOWN_OTHER_TYPE) {
-		judge_unknown(client, blob, result == HAW_KNOWN_OTHER_TYPE);
+	client->host_certified = false;
+	result = check_size(client, &err);
+	for (size_t i = 0; revoked && result == 0 && i < revoked->count; i++)
+		result = haw_key_check_revoked(client->judged_key, revoked->items[i], &err);
+	if (result < 0) {
+		haw_error_prefix(&err, "Host key verification failed");
+		err.code = HAW_EHOSTKEY;
+		refuse(client, &err);
+	} else if (haw_key_certificate(client->judged_key)) {
+		judge_certificate(client);
 	} else {
-		haw_transport_judged(client->transport, false, &err);
+		judge_plain(client);
 	}
 }

@@ -28,11 +28,22 @@ static const struct algorithm kex[] = {
 	{NULL, false},
 };
 
+/* Certificates first, as OpenSSH: a server that has none goes on to its plain keys. */
 static const struct algorithm host_keys[] = {
+	{"ssh-ed25519-cert-v01@openssh.com", true},
+	{"ecdsa-sha2-nistp256-cert-v01@openssh.com", true},
+	{"ecdsa-sha2-nistp384-cert-v01@openssh.com", true},
+	{"ecdsa-sha2-nistp521-cert-v01@openssh.com", true},
+	{"sk-ssh-ed25519-cert-v01@openssh.com", true},
+	{"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", true},
+	{"rsa-sha2-512-cert-v01@openssh.com", true},
+	{"rsa-sha2-256-cert-v01@openssh.com", true},
 	{"ssh-ed25519", true},
 	{"ecdsa-sha2-nistp256", true},
 	{"ecdsa-sha2-nistp384", true},
 	{"ecdsa-sha2-nistp521", true},
+	{"sk-ssh-ed25519@openssh.com", true},
+	{"sk-ecdsa-sha2-nistp256@openssh.com", true},
 	{"rsa-sha2-512", true},
 	{"rsa-sha2-256", true},
 	{NULL, false},

@@ -19,7 +19,9 @@ static bool kex_available(const char *name)
 
 static bool host_key_available(const char *name)
 {
-	const struct haw_signature_algorithm *algorithm = haw_signature_algorithm_find(name);
+	bool certificate;
+	const struct haw_signature_algorithm *algorithm =
+		haw_key_algorithm_find((haw_span){(const uint8_t *)name, strlen(name)}, &certificate);
 
 	return algorithm && haw_signature_algorithm_available(algorithm);
 }

@@ -25,8 +25,8 @@ struct haw_chan;
 
 /* A host key that the server role can prove. */
 struct haw_host_identity {
-	const char *key_type;	/* "ssh-ed25519" */
-	haw_span blob;		/* RFC 4253 §6.6 */
+	const char *key_type;	/* "ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com" */
+	haw_span blob;		/* RFC 4253 §6.6, or a certificate */
 };
 
 struct haw_connection_options {
@@ -153,6 +153,9 @@ void haw_connection_host_signature(struct haw_connection *c, haw_span signature)
 /* Begin one attempt; copied. It is sent as soon as the first keys are in force. */
 int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, const char *user,
 			haw_span password_or_blob, bool probe, haw_error *err);
+/* The host is not to be trusted: from now on an attempt by password or keyboard-interactive fails without
+ * being sent. Before the host key is accepted. */
+void haw_connection_forbid_secrets(struct haw_connection *c);
 void haw_connection_auth_signature(struct haw_connection *c, haw_span signature);	/* empty: give up */
 void haw_connection_auth_responses(struct haw_connection *c, const haw_span *responses, size_t count);
 

@@ -113,12 +113,12 @@ static void fill_transcript(struct haw_connection *c)
 static int pick_identity(struct haw_connection *c, haw_error *err)
 {
 	const char *algorithm = c->exchange.chosen.names[HAW_LIST_HOST_KEY];
-	const char *type = strncmp(algorithm, "rsa-sha2-", 9) == 0 ? "ssh-rsa" : algorithm;
+	const haw_span name = {(const uint8_t *)algorithm, strlen(algorithm)};
 
 	for (size_t i = 0; i < c->options.identity_count; i++) {
 		const struct haw_host_identity *identity = &c->options.identities[i];
 
-		if (strcmp(identity->key_type, type) != 0)
+		if (!haw_key_type_serves(identity->key_type, name))
 			continue;
 		haw_message_write(&c->exchange.host_key, 0);
 		haw_put_bytes(&c->exchange.host_key, identity->blob.ptr, identity->blob.len);

@@ -79,6 +79,7 @@ struct haw_login {
 	/* Client: the attempt under way. */
 	bool wanted, sent, signing, prompting;
 	bool probe;
+	bool no_secrets;	/* the host is not to be trusted */
 	enum haw_auth_method method;
 	struct haw_auth_attempt attempt;
 	haw_message user, secret, request; /* request: what is being signed, session id in front */

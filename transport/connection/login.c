@@ -139,22 +139,6 @@ static bool must_wait(const struct haw_connection *c)
 	       is_rsa(haw_message_all(&c->login.secret));
 }
 
-int haw_login_advance(struct haw_connection *c, haw_error *err)
-{
-	struct haw_login *login = &c->login;
-	bool keys = c->exchanges > 0 || c->exchange.sent_newkeys;
-
-	if (c->options.server || !keys || login->authenticated)
-		return 0;
-	if (!login->requested) {
-		login->requested = true;
-		haw_put_text(haw_connection_begin(c, HAW_MSG_SERVICE_REQUEST), "ssh-userauth");
-		if (haw_connection_send(c, err) < 0)
-			return HAW_ELIMIT;
-	}
-	return login->wanted && !must_wait(c) ? send_attempt(c, err) : 0;
-}
-
 /* The attempt ends here, by what the server says (its METHODS) or without it (NULL). */
 static void end_attempt(struct haw_connection *c, bool success, bool partial, const char *methods)
 {
@@ -168,6 +152,37 @@ static void end_attempt(struct haw_connection *c, bool success, bool partial, co
 	event->number = success;
 	event->flag = partial;
 	event->text = methods;
+}
+
+void haw_connection_forbid_secrets(struct haw_connection *c)
+{
+	c->login.no_secrets = true;
+}
+
+static bool is_secret(enum haw_auth_method method)
+{
+	return method == HAW_AUTH_PASSWORD || method == HAW_AUTH_INTERACTIVE;
+}
+
+int haw_login_advance(struct haw_connection *c, haw_error *err)
+{
+	struct haw_login *login = &c->login;
+	bool keys = c->exchanges > 0 || c->exchange.sent_newkeys;
+
+	if (c->options.server || !keys || login->authenticated)
+		return 0;
+	if (!login->requested) {
+		login->requested = true;
+		haw_put_text(haw_connection_begin(c, HAW_MSG_SERVICE_REQUEST), "ssh-userauth");
+		if (haw_connection_send(c, err) < 0)
+			return HAW_ELIMIT;
+	}
+	if (login->wanted && login->no_secrets && is_secret(login->method)) {
+		login->wanted = false;
+		end_attempt(c, false, false, NULL);
+		return 0;
+	}
+	return login->wanted && !must_wait(c) ? send_attempt(c, err) : 0;
 }
 
 void haw_connection_auth_signature(struct haw_connection *c, haw_span signature)

@@ -10,6 +10,7 @@
 
 #include "transport/connection/algorithms.h"
 #include "transport/connection/internal.h"
+#include "transport/hostkey/hostkey.h"
 
 static const enum haw_algorithm_kind kind_of[HAW_LIST_COUNT] = {
 	[HAW_LIST_KEX] = HAW_ALGORITHM_KEX,
@@ -34,13 +35,9 @@ static const char *directions[HAW_LIST_COUNT] = {
 /* The server role offers the algorithms of the keys that it holds. */
 static bool can_prove(const struct haw_connection *c, haw_span algorithm)
 {
-	for (size_t i = 0; i < c->options.identity_count; i++) {
-		const char *type = c->options.identities[i].key_type;
-
-		if (haw_span_is(algorithm, type) || (strcmp(type, "ssh-rsa") == 0 && algorithm.len > 9 &&
-						     memcmp(algorithm.ptr, "rsa-sha2-", 9) == 0))
+	for (size_t i = 0; i < c->options.identity_count; i++)
+		if (haw_key_type_serves(c->options.identities[i].key_type, algorithm))
 			return true;
-	}
 	return false;
 }
 

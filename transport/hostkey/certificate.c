@@ -48,6 +48,17 @@ const struct haw_signature_algorithm *haw_key_algorithm_find(haw_span name, bool
 	return NULL;
 }
 
+bool haw_key_type_serves(const char *type, haw_span name)
+{
+	bool certificate;
+	const struct haw_signature_algorithm *algorithm = haw_key_algorithm_find(name, &certificate);
+	size_t i = find((haw_span){(const uint8_t *)type, strlen(type)});
+
+	if (!algorithm || certificate != (i < COUNT(names)))
+		return false;
+	return strcmp(algorithm->key_type, certificate ? names[i].key_type : type) == 0;
+}
+
 bool haw_certificate_is(haw_span blob)
 {
 	return find(haw_hostkey_type(blob)) < COUNT(names);

@@ -40,6 +40,9 @@ bool haw_signature_algorithm_available(const struct haw_signature_algorithm *alg
  * NULL if there is none. */
 const struct haw_signature_algorithm *haw_key_algorithm_find(haw_span name, bool *certificate);
 
+/* Can a key whose blob is of TYPE serve the algorithm NAME, the one a certificate as the other? */
+bool haw_key_type_serves(const char *type, haw_span name);
+
 /* Read a public key BLOB, strictly: canonical integers, point on the curve, no trailing bytes, RSA
  * within bounds; neither a certificate nor a FIDO device's key. The caller frees the result with
  * EVP_PKEY_free. NULL: HAW_EFORMAT (malformed), HAW_EUNSUPPORTED (type or size), HAW_ECRYPTO. */

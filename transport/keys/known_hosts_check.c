@@ -113,18 +113,37 @@ bool haw_known_hosts_find(const haw_known_hosts *kh, const char *host, uint16_t 
 	return false;
 }
 
-/* What one line says about a key of TYPE: a result, or 0 for nothing. */
-static int judge_line(const struct haw_hosts_line *line, const char *type, haw_span blob)
+/* What is asked about: a plain key, or a certificate's authority and the key inside. */
+struct subject {
+	const char *type;
+	haw_span blob, authority;
+	bool certificate;
+};
+
+/* A certificate: is its authority one? */
+static int judge_authority(const struct haw_hosts_line *line, const struct subject *subject)
 {
-	bool same = haw_span_equal(line->blob, blob);
+	if (line->marker != HAW_MARKER_CERT_AUTHORITY)
+		return 0;
+	return haw_span_equal(line->blob, subject->authority) ? HAW_KNOWN_MATCH : HAW_KNOWN_CHANGED;
+}
+
+/* What one line says about SUBJECT: a result, or 0 for nothing. */
+static int judge_line(const struct haw_hosts_line *line, const struct subject *subject)
+{
+	bool same = haw_span_equal(line->blob, subject->blob);
 
 	if (line->marker == HAW_MARKER_REVOKED)
-		return same ? HAW_KNOWN_REVOKED : 0;
+		return same || (subject->certificate && haw_span_equal(line->blob, subject->authority))
+			       ? HAW_KNOWN_REVOKED
+			       : 0;
+	if (subject->certificate)
+		return judge_authority(line, subject);
 	if (line->marker != HAW_MARKER_NONE)
 		return 0;
 	if (same)
 		return HAW_KNOWN_MATCH;
-	return strcmp(line->type, type) == 0 ? HAW_KNOWN_CHANGED : HAW_KNOWN_OTHER_TYPE;
+	return strcmp(line->type, subject->type) == 0 ? HAW_KNOWN_CHANGED : HAW_KNOWN_OTHER_TYPE;
 }
 
 /* Which of two results decides: a revoked key before everything, a match before a difference. */
@@ -142,15 +161,14 @@ static int weight(int result)
 	return weights[result];
 }
 
-static int check_name(const haw_known_hosts *kh, const char *name, const haw_key *key,
+static int check_name(const haw_known_hosts *kh, const char *name, const struct subject *subject,
 		      const struct haw_hosts_line **decided)
 {
-	haw_span blob = haw_key_blob(key);
 	int result = HAW_KNOWN_UNKNOWN;
 
 	*decided = NULL;
 	for (size_t i = 0; i < kh->line_count; i++) {
-		int says = judge_line(kh->lines[i], haw_key_type(key), blob);
+		int says = judge_line(kh->lines[i], subject);
 
 		/* The name comes last, because hashed ones are dear. */
 		if (weight(says) > weight(result) && haw_hosts_line_names(kh->lines[i], name)) {
@@ -161,23 +179,21 @@ static int check_name(const haw_known_hosts *kh, const char *name, const haw_key
 	return result;
 }
 
-int haw_known_hosts_check(const haw_known_hosts *kh, const char *host, uint16_t port, const haw_key *key,
-			  haw_known_hosts_entry *match, haw_error *err)
+static int check_subject(const haw_known_hosts *kh, const char *host, uint16_t port,
+			 const struct subject *subject, haw_known_hosts_entry *match, haw_error *err)
 {
 	const struct haw_hosts_line *decided, *bare_decided;
 	char name[HAW_HOSTS_NAME_MAX];
 	int result, bare;
 
-	if (match)
-		*match = (haw_known_hosts_entry){.file = NULL};
 	if (!haw_hosts_plain_name(host, port, name, sizeof(name)))
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0, "the host's name is too long");
-	result = check_name(kh, name, key, &decided);
+	result = check_name(kh, name, subject, &decided);
 	if (result != HAW_KNOWN_REVOKED && port != 0 && port != SSH_PORT) {
 		/* A revoked key is revoked at every port. A match without a port counts where the port
 		 * has no line of its own, as in ssh(1). */
 		haw_hosts_plain_name(host, 0, name, sizeof(name));
-		bare = check_name(kh, name, key, &bare_decided);
+		bare = check_name(kh, name, subject, &bare_decided);
 		if (bare == HAW_KNOWN_REVOKED || (bare == HAW_KNOWN_MATCH && result == HAW_KNOWN_UNKNOWN)) {
 			result = bare;
 			decided = bare_decided;
@@ -186,6 +202,48 @@ int haw_known_hosts_check(const haw_known_hosts *kh, const char *host, uint16_t 
 	if (decided && match)
 		fill_entry(decided, match);
 	return result;
+}
+
+int haw_known_hosts_check(const haw_known_hosts *kh, const char *host, uint16_t port, const haw_key *key,
+			  haw_known_hosts_entry *match, haw_error *err)
+{
+	const haw_certificate *certificate = haw_key_certificate(key);
+	haw_key *plain = haw_key_plain(key, err);
+	struct subject subject;
+	int result;
+
+	if (match)
+		*match = (haw_known_hosts_entry){.file = NULL};
+	if (!plain)
+		return err ? err->code : HAW_ENOMEM;
+	subject = (struct subject){.type = haw_key_type(plain), .blob = haw_key_blob(plain)};
+	if (certificate) {
+		subject.certificate = true;
+		subject.authority = certificate->authority;
+	}
+	result = check_subject(kh, host, port, &subject, match, err);
+	haw_key_free(plain);
+	return result;
+}
+
+static bool name_has_authority(const haw_known_hosts *kh, const char *name)
+{
+	for (size_t i = 0; i < kh->line_count; i++)
+		if (kh->lines[i]->marker == HAW_MARKER_CERT_AUTHORITY &&
+		    haw_hosts_line_names(kh->lines[i], name))
+			return true;
+	return false;
+}
+
+bool haw_known_hosts_has_authority(const haw_known_hosts *kh, const char *host, uint16_t port)
+{
+	char name[HAW_HOSTS_NAME_MAX];
+
+	if (!haw_hosts_plain_name(host, port, name, sizeof(name)))
+		return false;
+	return name_has_authority(kh, name) ||
+	       (port != 0 && port != SSH_PORT && haw_hosts_plain_name(host, 0, name, sizeof(name)) &&
+		name_has_authority(kh, name));
 }
 
 static size_t collect_types(const haw_known_hosts *kh, const char *name, const char **types, size_t max,
