@@ -170,6 +170,112 @@ def local_server_words(world):
     check(told[0] == told[1], f'scp gives {told[0]}, hawser {told[1]}')
 
 
+# ---- Patterns, and from one host to another ----
+
+def patterns(world):
+    """Names on a server are patterns, as with scp, unless a name exists as it is written."""
+    tree = world.path(b'tree')
+    for name in (b'a1.txt', b'a2.txt', b'b1.txt', b'.hidden.txt', b'sub/x1', b'other/x2', b'star*', b'q?', b'back\\slash',
+                 b'[x]y', b'xy'):
+        os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
+        trees.make_file(os.path.join(tree, name), 100)
+    for number, pattern in enumerate([b'a*.txt', b'?1.txt', b'[ab]*', b'*/x?', b'*', b'a1.t\\xt', b'star\\*', b'su*/x1',
+                                      b'nothing*', b'/*', b'[!a]*.txt', b'back\\\\slash']):
+        # A slash in front: the pattern is all of the tree's path.
+        operand = os.path.join(tree, pattern) if number != 9 else tree + b'/*/x1'
+        both(world, lambda run, target: run('-D', SFTP_SERVER, '-r', remote(world, operand), target), local(world))
+    for name in (b'star*', b'q?', b'[x]y', b'back\\slash'):
+        target = world.path()
+        succeeded(world.client.cp(remote(world, os.path.join(tree, name)), target))
+        check(os.listdir(target) == [name], f'{name}: {os.listdir(target)}')
+    result = world.client.cp(remote(world, os.path.join(tree, b'none*')), world.path())
+    ended(result, 1)
+    says(result, 'none*', 'No such file')
+
+
+class Two:
+    """Two servers on ports of their own, both known to the client."""
+
+    def __init__(self, world):
+        self.other = world.new_server()
+        self.client = world.new_client(world.server)
+        self.client.write('known_hosts', world.server.known_hosts() + self.other.known_hosts())
+        self.ports = world.server.port, self.other.port
+
+    def url(self, which, path):
+        path = ''.join(f'%{byte:02x}' for byte in path)
+        return f'sftp://{os.environ.get("USER", "root")}@127.0.0.1:{self.ports[which]}//{path}'
+
+    def cp(self, *arguments, **options):
+        return self.client.run('cp', *arguments, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.other.stop()
+
+
+def between_hosts(world):
+    """Trees, modes, times, links and odd names arrive; twice, the second time upon the first."""
+    tree = world.path(b'tree')
+    trees.make_odd_tree(tree)
+    trees.make_file(os.path.join(tree, b'large'), 9_000_001)
+    with Two(world) as two:
+        there = world.path()
+        for options in (['-rp'], ['-3', '-rp'], ['-rp', '-Xnrequests=3', '-Xbuffer=5000']):
+            succeeded(two.cp(*options, two.url(0, tree), two.url(1, there)))
+            same(tree, os.path.join(there, b'tree'), modes=True, times='s')
+        check(os.listdir(there) == [b'tree'], f'left over: {os.listdir(there)}')
+
+
+def between_hosts_as_scp(world):
+    """What scp -3 makes of the same operands: modes without -p, renaming, patterns, several sources."""
+    tree = small_tree(world)
+    host = remote(world, b'')
+    for operands in ([b'/plain', b'/new'], [b'/plain', b'/'], [b'/plain', b'/sub/empty', b'/zero', b'/'],
+                     [b'/sub/*', b'/'], [b'', b'/new'], [b'/plain', b'/none/at all'],
+                     [b'/plain', b'/zero', b'/none'], [b'/nothing', b'/']):
+        for options in ('-r', '-rp'):
+            both(world, lambda run, target: run('-D', SFTP_SERVER, '-3', options,
+                                                *[host + tree + name for name in operands[:-1]],
+                                                host + target + operands[-1]), local(world), modes=True,
+                 times='s' if 'p' in options else None)
+    result = world.client.cp(host + tree, host + world.path())
+    ended(result, 1)
+    says(result, 'directory', '-r')
+
+
+def between_hosts_never_on_disk(world):
+    """The client may write no file at all, and its memory does not grow with what it copies."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 400_000_000)
+    with Two(world) as two:
+        pid = os.posix_spawn('/bin/sh', ['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh', world.hawser, 'cp', two.url(0, source),
+                                         two.url(1, target)], two.client.environment())
+        _, status, usage = os.wait4(pid, 0)
+    check(os.waitstatus_to_exitcode(status) == 0, f'status {status}')
+    check(trees.same_file(source, target), 'other content')
+    check('SANITIZE' in os.environ or usage.ru_maxrss < 200_000, f'{usage.ru_maxrss} KiB of memory')
+    os.unlink(source), os.unlink(target)
+
+
+def between_hosts_and_a_server_dies(world):
+    """Either server's death is reported with its name; nothing half stands under a final name."""
+    source = world.path(b'f')
+    trees.make_file(source, 30_000_000)
+    for side in (0, 1):
+        target = world.path(b'f')
+        # The first server that is started is the source's.
+        count = os.path.join(world.fresh(), 'count')
+        program = script(world, f'echo >> {count}\n[ $(wc -l < {count}) = {side + 1} ] || exec {SFTP_SERVER}\n'
+                                f'exec {sys.executable} {HERE}/cut_sftp.py {3000 if side == 0 else 5_000_000} 9\n')
+        result = world.client.run('cp', '-S', program, b'one:' + source, b'two:' + target)
+        ended(result, 255)
+        says(result, 'status 9', ('one', 'two')[side] + ':')
+        check(not os.path.exists(target), 'half a file stands under its final name')
+
+
 # ---- -l, -X ----
 
 def limit(world):
@@ -238,7 +344,8 @@ def help_names_every_option(world):
 
 def tests():
     return [program_gets_scp_s_words, program_is_ssh, program_dies, program_dies_in_the_middle, local_server,
-            local_server_words, limit, requests, wrong_values, accepted, help_names_every_option]
+            local_server_words, patterns, between_hosts, between_hosts_as_scp, between_hosts_never_on_disk,
+            between_hosts_and_a_server_dies, limit, requests, wrong_values, accepted, help_names_every_option]
 
 
 if __name__ == '__main__':

@@ -204,6 +204,8 @@ static bool make_loop(struct cp_session *s)
 {
 	haw_error err;
 
+	if (s->loop)
+		return true;
 	s->loop = haw_loop_new(NULL, &err);
 	if (s->loop)
 		cp_interrupt_catch(s->loop);
@@ -408,8 +410,10 @@ void cp_disconnect(struct cp_session *s)
 	s->client = NULL;
 	cp_program_end(&s->report, s->program);
 	s->program = NULL;
-	cp_interrupt_catch(NULL);
-	haw_loop_free(s->loop);
+	if (!s->borrows_loop) {
+		cp_interrupt_catch(NULL);
+		haw_loop_free(s->loop);
+	}
 	s->loop = NULL;
 	haw_host_config_free(s->host_config);
 	haw_config_free(s->config);

@@ -13,6 +13,7 @@
 #include "download.h"
 #include "interrupt.h"
 #include "local.h"
+#include "relay.h"
 #include "scan.h"
 #include "session.h"
 #include "upload.h"
@@ -32,14 +33,10 @@ static bool parse_one(struct cp_session *s, struct cp_location *location, const 
 	return false;
 }
 
-/* All sources are on one side, and not both sides are remote. */
+/* All sources are in one place. */
 static bool check_sides(struct cp_session *s, const struct operands *o)
 {
 	for (size_t i = 0; i < o->count; i++) {
-		if (o->sources[i].remote && o->destination.remote) {
-			cp_report_wrong(&s->report, "both sides are remote; one of them must be local");
-			return false;
-		}
 		if (o->sources[i].remote != o->sources[0].remote ||
 		    (o->sources[i].remote && !cp_location_same_host(&o->sources[i], &o->sources[0]))) {
 			cp_report_wrong(&s->report, "all sources must be local, or all on one host");
@@ -89,17 +86,45 @@ static bool configure(struct cp_session *s, const struct cp_location *peer)
 	return false;
 }
 
+/* From one host to another. Both sessions live on one loop; the account is that of the first. */
+static void run_between(struct cp_session *s, const struct operands *o, char **paths)
+{
+	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = &o->destination};
+
+	s->peer = &o->sources[0];
+	s->host_text = s->peer->host;
+	if (cp_connect(s, false)) {
+		to.loop = s->loop;
+		to.borrows_loop = true;
+		to.host_text = to.peer->host;
+		to.ask_path = to.peer->path;
+		cp_report_begin(&to.report, s->report.json, true, s->report.verbose);
+		if (configure(&to, to.peer) && cp_connect(&to, true))
+			cp_relay(s, &to, paths, o->count, to.peer->path);
+		cp_disconnect(&to);
+		haw_host_config_free(to.tool_config);
+		s->report.failed += to.report.failed;
+		s->report.lost |= to.report.lost;
+		s->report.wrong |= to.report.wrong;
+	}
+	cp_disconnect(s);
+}
+
 static void run(struct cp_session *s, struct operands *o, char **paths)
 {
 	bool upload = o->destination.remote, remote = upload || o->sources[0].remote;
 
-	if (!configure(s, !remote ? NULL : upload ? &o->destination : &o->sources[0]))
+	if (!configure(s, !remote ? NULL : o->sources[0].remote ? &o->sources[0] : &o->destination))
 		return;
 	if (!remote) {
 		cp_interrupt_catch(NULL);
 		s->report.protocol = "local";
 		s->report.moving = true;
 		cp_local(s, paths, o->count, o->destination.path);
+		return;
+	}
+	if (upload && o->sources[0].remote) {
+		run_between(s, o, paths);
 		return;
 	}
 	s->peer = upload ? &o->destination : &o->sources[0];

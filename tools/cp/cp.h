@@ -5,6 +5,9 @@
  *   args location        what the user wrote
  *   connect prompt       getting in
  *   copy                 which side is which, where each source goes
+ *   relay_*              from one server to another
+ *   glob                 patterns in names there
+ *   program              another program in place of our connection
  *   upload_*  source     local files to the server: directories, files, where their bytes come from
  *   download_* sink      the other way
  *   local                both sides here

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "glob.h"
+
 /* Listings run ahead of the files, but each holds a directory open here. */
 enum { LISTINGS_MAX = 16, WAITING_ENOUGH = 2048 };
 
@@ -243,20 +245,25 @@ static struct cp_dl_dir *find_base(struct cp_download *dl, const char *destinati
 void cp_download(struct cp_session *s, char **sources, size_t count, const char *destination)
 {
 	struct cp_download dl = {.s = s};
+	struct cp_glob glob = {0};
 	char *name = NULL;
 
 	dl.waiting_end = &dl.waiting;
 	dl.active_end = &dl.active;
-	dl.base = find_base(&dl, destination, count, &name);
+	for (size_t i = 0; i < count && cp_running(s); i++)
+		cp_glob_add(&glob, s, sources[i]);
+	if (glob.count > 0)
+		dl.base = find_base(&dl, destination, count > glob.count ? count : glob.count, &name);
 	if (dl.base) {
 		dl.rename_to = name;
 		/* What replies make room for leaves together, at the end of each batch of them. */
 		haw_sftp_set_batch(s->sftp, pump, &dl);
-		for (size_t i = 0; i < count; i++)
-			ask(&dl, sources[i]);
+		for (size_t i = 0; i < glob.count; i++)
+			ask(&dl, glob.paths[i]);
 		cp_dl_dir_put(dl.base);
 		cp_session_run(s, finished, pump, &dl);
 		haw_sftp_set_batch(s->sftp, NULL, NULL);
 	}
+	cp_glob_free(&glob);
 	free(name);
 }

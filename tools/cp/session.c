@@ -118,6 +118,20 @@ int cp_wait(struct cp_session *s, haw_op *op, haw_error *err)
 	return cp_wait_until(s, op, UINT64_MAX, err);
 }
 
+haw_sftp *cp_session_sftp(const struct cp_session *s)
+{
+	return s->sftp;
+}
+
+int cp_session_asked(struct cp_session *s, haw_attrs *attrs, haw_error *err)
+{
+	int code = cp_wait(s, s->asked, err);
+
+	if (code == 0)
+		haw_sftp_op_attrs(s->asked, attrs);
+	return code;
+}
+
 char *cp_remote_name(const struct cp_session *s, const char *path)
 {
 	char *name = NULL;

@@ -22,6 +22,7 @@ struct cp_session {
 
 	const struct cp_location *peer;	/* whose host this is */
 	haw_loop *loop;
+	bool borrows_loop;	/* it is another session's */
 	haw_selector *selector;
 	haw_host_config *tool_config; /* of hawser itself */
 	haw_config *config;
@@ -50,6 +51,10 @@ void cp_disconnect(struct cp_session *s);
 
 /* ---- session.c ---- */
 
+/* The SFTP session, for what is neither spread over connections nor tried again. */
+haw_sftp *cp_session_sftp(const struct cp_session *s);
+/* The answer about ask_path: waits for it. */
+int cp_session_asked(struct cp_session *s, haw_attrs *attrs, haw_error *err);
 /* Whether new work may be started. */
 bool cp_running(const struct cp_session *s);
 /* An operation has failed with CODE, the details in ERR: true if that was the session's end, which is

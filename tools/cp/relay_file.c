@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One file between two servers:
+ *
+ *   source:        OPEN [FSTAT] -> READ... -> [FSTAT] CLOSE
+ *   destination:   [LSTAT] OPEN ->     WRITE... -> FSETSTAT CLOSE -> [RENAME]
+ *
+ * A stage ends when all its requests are answered.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay.h"
+#include "tempname.h"
+
+enum stage { OPENING, MOVING, CLOSING, RENAMING, REMOVING };
+
+/* Larger ones are looked at before and after they are read. */
+enum { SMALL = 128 << 10 };
+
+/* ---- The end ---- */
+
+static void destroy(struct cp_relay_file *f)
+{
+	struct cp_relay_dir *dir = f->dir;
+
+	f->r->files--;
+	f->r->to->flow.files--;
+	f->r->from->flow.files--;
+	free(f->source);
+	free(f->path);
+	free(f->final);
+	free(f);
+	cp_relay_dir_put(dir);
+}
+
+void cp_relay_file_check(struct cp_relay_file *f, struct cp_session *s, int code, const haw_error *err)
+{
+	struct cp_relay *r = f->r;
+
+	if (code == 0)
+		return;
+	if (!f->failed)
+		cp_relay_fail(r, s, s == r->from ? f->source : f->final, code, err);
+	else
+		cp_session_ended(s, code, err);
+	f->failed = true;
+}
+
+/* An operation that this waits for; or the reason why there is none. */
+static bool await(struct cp_relay_file *f, struct cp_session *s, haw_op *op, const haw_error *err)
+{
+	if (!op) {
+		cp_relay_file_check(f, s, err->code, err);
+		return false;
+	}
+	haw_op_detach(op);
+	f->pending++;
+	return true;
+}
+
+static void answered(struct cp_relay_file *f)
+{
+	f->pending--;
+	cp_relay_file_settle(f);
+}
+
+static void removed(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code < 0)
+		cp_session_ended(f->r->to, code, &err);
+	answered(f);
+}
+
+/* Nothing half-written stays, under whatever name. */
+static void abandon(struct cp_relay_file *f)
+{
+	haw_error err;
+
+	f->failed = true;
+	f->stage = REMOVING;
+	haw_file_free(f->in);
+	haw_file_free(f->out);
+	f->in = f->out = NULL;
+	if (f->created && !f->in_place && !f->r->to->lost)
+		await(f, f->r->to,
+		      haw_sftp_remove_start(cp_session_sftp(f->r->to), f->path, removed, f, &err), &err);
+	if (f->pending == 0)
+		destroy(f);
+}
+
+static void succeed(struct cp_relay_file *f)
+{
+	cp_report_file(&f->r->from->report, f->source, f->end);
+	destroy(f);
+}
+
+/* ---- Renaming ---- */
+
+static void on_to(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	cp_relay_file_check(f, f->r->to, code, &err);
+	answered(f);
+}
+
+/* What the answer is does not matter, but to the session. */
+static void on_to_forget(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code < 0)
+		cp_session_ended(f->r->to, code, &err);
+	answered(f);
+}
+
+/* Servers without posix-rename only rename to free names. */
+static void rename_file(struct cp_relay_file *f)
+{
+	struct cp_session *to = f->r->to;
+	bool replace = to->extensions & HAW_SFTP_POSIX_RENAME;
+	haw_error err;
+
+	f->stage = RENAMING;
+	if (!replace && f->standing.flags)
+		await(f, to, haw_sftp_remove_start(cp_session_sftp(to), f->final, on_to_forget, f, &err),
+		      &err);
+	await(f, to, haw_sftp_rename_start(cp_session_sftp(to), f->path, f->final, replace, on_to, f, &err),
+	      &err);
+	if (f->pending == 0)
+		abandon(f);
+}
+
+/* ---- Closing ---- */
+
+static void on_from_forget(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code < 0)
+		cp_session_ended(f->r->from, code, &err);
+	answered(f);
+}
+
+static void stat_again(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+
+	haw_sftp_op_attrs(op, &f->now);
+	on_from_forget(user, op);
+}
+
+static void send_attrs(struct cp_relay_file *f)
+{
+	struct cp_session *to = f->r->to;
+	bool preserve = to->args->preserve;
+	haw_attrs attrs = {0};
+	haw_error err;
+
+	if (preserve && !(f->standing.flags && !S_ISREG(f->standing.mode))) {
+		attrs = f->attrs;
+		attrs.flags &= HAW_ATTR_MODE | HAW_ATTR_TIMES;
+	} else if (f->temporary && f->standing.flags & HAW_ATTR_MODE) {
+		/* Owner and mode of what is replaced are kept as far as the server allows. */
+		attrs = f->standing;
+		attrs.flags &= HAW_ATTR_MODE | HAW_ATTR_OWNER;
+	}
+	attrs.mode &= 07777;
+	if (attrs.flags)
+		await(f, to, haw_file_setstat_start(f->out, &attrs, preserve ? on_to : on_to_forget, f, &err),
+		      &err);
+}
+
+static void close_both(struct cp_relay_file *f)
+{
+	haw_error err;
+
+	f->stage = CLOSING;
+	if (f->opened.flags)
+		await(f, f->r->from, haw_file_stat_start(f->in, stat_again, f, &err), &err);
+	send_attrs(f);
+	await(f, f->r->to, haw_file_close_start(f->out, on_to, f, &err), &err);
+	f->out = NULL;
+	await(f, f->r->from, haw_file_close_start(f->in, on_from_forget, f, &err), &err);
+	f->in = NULL;
+	if (f->pending == 0)
+		abandon(f);
+}
+
+static bool has_changed(const struct cp_relay_file *f)
+{
+	const haw_attrs *a = &f->opened, *b = &f->now;
+	uint32_t both = a->flags & b->flags;
+
+	if ((both & HAW_ATTR_TIMES && a->mtime != b->mtime) || (both & HAW_ATTR_SIZE && a->size != b->size))
+		return true;
+	/* Shorter than the server said, and it does not say now that this is all. */
+	return f->attrs.flags & HAW_ATTR_SIZE && f->end < f->attrs.size &&
+	       !(b->flags & HAW_ATTR_SIZE && b->size == f->end);
+}
+
+static void say_changed(struct cp_relay_file *f)
+{
+	char *name = cp_remote_name(f->r->from, f->source);
+
+	cp_report_changed(&f->r->from->report, name ? name : f->source, "changed while it was read");
+	free(name);
+}
+
+/* ---- From stage to stage ---- */
+
+void cp_relay_file_activate(struct cp_relay_file *f)
+{
+	f->active = true;
+	f->next = NULL;
+	*f->r->active_end = f;
+	f->r->active_end = &f->next;
+}
+
+void cp_relay_file_settle(struct cp_relay_file *f)
+{
+	if (f->pending > 0 || f->active)
+		return;
+	if (f->stage == REMOVING) {
+		destroy(f);
+	} else if (f->failed || !cp_relay_running(f->r)) {
+		abandon(f);
+	} else if (f->stage == OPENING) {
+		f->stage = MOVING;
+		cp_relay_file_activate(f);
+		cp_relay_pump(f->r);
+	} else if (f->stage == MOVING) {
+		close_both(f);
+	} else if (f->stage == CLOSING && has_changed(f)) {
+		say_changed(f);
+		abandon(f);
+	} else if (f->stage == CLOSING && f->temporary) {
+		rename_file(f);
+	} else {
+		succeed(f);
+	}
+}
+
+/* ---- Opening the destination ---- */
+
+static void open_out(struct cp_relay_file *f);
+
+/* Another way to open it, after the server has refused one. */
+static bool reopen(struct cp_relay_file *f, const haw_error *err)
+{
+	struct cp_session *to = f->r->to;
+	bool refused = err->code == HAW_ESTATUS && err->reason == HAW_SFTP_PERMISSION_DENIED;
+	haw_error ignored;
+
+	if (!f->temporary || err->code == HAW_ENOTFOUND)
+		return false;
+	if (refused && f->standing.flags) {
+		/* The directory takes no new names: into what stands there. */
+		f->temporary = false;
+		f->in_place = true;
+		free(f->path);
+		f->path = strdup(f->final);
+		return f->path != NULL;
+	}
+	if (f->cleared)
+		return false;
+	/* What a broken run has left stands under the temporary name. It is not written to: it could be a
+	 * link. */
+	f->cleared = true;
+	return await(f, to, haw_sftp_remove_start(cp_session_sftp(to), f->path, on_to_forget, f, &ignored),
+		     &ignored);
+}
+
+static void out_opened(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code == 0) {
+		f->out = haw_sftp_op_file(op);
+		f->created = true;
+	} else if (!f->failed && cp_relay_running(f->r) && reopen(f, &err)) {
+		open_out(f);
+	} else {
+		cp_relay_file_check(f, f->r->to, code, &err);
+	}
+	answered(f);
+}
+
+static void open_out(struct cp_relay_file *f)
+{
+	struct cp_session *to = f->r->to;
+	haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = f->attrs.mode & 0777};
+	uint32_t flags = HAW_OPEN_WRITE | HAW_OPEN_CREATE;
+	haw_error err;
+
+	if (f->temporary && f->standing.flags & HAW_ATTR_MODE && !to->args->preserve)
+		attrs.mode = f->standing.mode & 0777;
+	flags |= f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE;
+	await(f, to, haw_sftp_open_start(cp_session_sftp(to), f->path, flags, &attrs, out_opened, f, &err),
+	      &err);
+}
+
+/* What stands there is known. */
+static void choose_name(struct cp_relay_file *f)
+{
+	f->in_place = f->standing.flags & HAW_ATTR_MODE && !S_ISREG(f->standing.mode);
+	f->temporary = !f->in_place;
+	f->path = f->temporary ? cp_temp_path(f->final) : strdup(f->final);
+	if (f->standing.flags & HAW_ATTR_MODE && S_ISDIR(f->standing.mode)) {
+		cp_relay_fail_plain(f->r, f->r->to, f->final, "is a directory");
+		f->failed = true;
+	} else if (!f->path) {
+		cp_relay_fail_plain(f->r, f->r->to, f->final, "out of memory");
+		f->failed = true;
+	} else {
+		open_out(f);
+	}
+}
+
+static void standing_known(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (code == 0)
+		haw_sftp_op_attrs(op, &f->standing);
+	if (code == 0 || code == HAW_ENOTFOUND)
+		choose_name(f);
+	else
+		cp_relay_file_check(f, f->r->to, code, &err);
+	answered(f);
+}
+
+static void begin_out(struct cp_relay_file *f)
+{
+	haw_error err;
+
+	if (!f->dir->fresh) {
+		await(f, f->r->to,
+		      haw_sftp_stat_start(cp_session_sftp(f->r->to), f->final, false, standing_known, f,
+					  &err),
+		      &err);
+		return;
+	}
+	f->path = strdup(f->final);
+	if (f->path) {
+		open_out(f);
+		return;
+	}
+	cp_relay_fail_plain(f->r, f->r->to, f->final, "out of memory");
+	f->failed = true;
+}
+
+/* ---- Opening the source ---- */
+
+static void opened_known(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+
+	if (haw_sftp_op_attrs(op, &f->opened) && f->opened.flags & HAW_ATTR_SIZE)
+		f->size = f->opened.size;
+	on_from_forget(user, op);
+}
+
+static void in_opened(void *user, haw_op *op)
+{
+	struct cp_relay_file *f = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	cp_relay_file_check(f, f->r->from, code, &err);
+	if (code == 0) {
+		f->in = haw_sftp_op_file(op);
+		if (f->size > SMALL)
+			await(f, f->r->from, haw_file_stat_start(f->in, opened_known, f, &err), &err);
+	}
+	answered(f);
+}
+
+static bool has_room(void *user)
+{
+	struct cp_relay *r = user;
+
+	return !cp_relay_running(r) ||
+	       (cp_flow_room_for_file(&r->from->flow) && cp_flow_room_for_file(&r->to->flow));
+}
+
+void cp_relay_file_add(struct cp_relay_dir *dir, const char *source, const char *name, const haw_attrs *attrs)
+{
+	struct cp_relay *r = dir->r;
+	struct cp_relay_file *f = calloc(1, sizeof(*f));
+	haw_error err;
+
+	cp_relay_run(r, has_room, r);
+	if (!f || !(f->source = strdup(source)) || !(f->final = cp_join(dir->path, name))) {
+		cp_relay_fail_plain(r, r->from, source, "out of memory");
+		if (f)
+			free(f->source);
+		free(f);
+		return;
+	}
+	f->r = r;
+	f->dir = dir;
+	dir->references++;
+	f->attrs = *attrs;
+	if (!(attrs->flags & HAW_ATTR_MODE))
+		f->attrs.mode = S_IFREG | 0666;
+	f->size = attrs->flags & HAW_ATTR_SIZE ? attrs->size : 0;
+	f->end = UINT64_MAX;
+	r->files++;
+	r->from->flow.files++;
+	r->to->flow.files++;
+	f->pending++; /* until both have begun */
+	if (cp_relay_running(r)) {
+		await(f, r->from,
+		      haw_sftp_open_start(cp_session_sftp(r->from), source, HAW_OPEN_READ, NULL, in_opened, f,
+					  &err),
+		      &err);
+		begin_out(f);
+	}
+	answered(f);
+}
