@@ -12,7 +12,8 @@
  * lists them all. A refused keyword is an error only where it holds for the host looked up.
  *
  * Threads: haw_config_lookup may run in several threads at once while nothing changes the
- * haw_config; a haw_host_config is constant. Loading waits for the disk; looking up does not.
+ * haw_config; a haw_host_config is constant. Loading waits for the disk. Looking up waits for the commands
+ * of "Match exec", and for the name service where CanonicalizeHostname asks it.
  */
 #ifndef HAWSER_CONFIG_H
 #define HAWSER_CONFIG_H
@@ -70,7 +71,12 @@ HAW_API HAW_MUST_USE int haw_config_load_default(haw_config *config, haw_error *
 /* What holds for HOST, the name as the user typed it. A user or port that was typed with it is set
  * beforehand ("User=...", "Port=..."), so that tokens see it. NULL:
  *   HAW_EFORMAT       a keyword that OpenSSH does not know, or a bad value; with file and line
- *   HAW_EUNSUPPORTED  a refused keyword holds for this host; with file, line and keyword */
+ *   HAW_EUNSUPPORTED  a refused keyword holds for this host; with file, line and keyword
+ *   HAW_ERESOLVE      the name cannot be made canonical, and must be (CanonicalizeFallbackLocal no)
+ *   HAW_ESYSTEM       a command of Match exec cannot be run, or does not end by itself
+ * Commands of "Match exec" are run by the user's shell ($SHELL), their input and output /dev/null, with
+ * HAWSER_MATCH_EXEC_DEPTH in their environment, by which commands that run one another are found out. They
+ * are waited for: a program that ignores SIGCHLD, or waits for any child, takes their status away. */
 HAW_API haw_host_config *haw_config_lookup(const haw_config *config, const char *host, haw_error *err);
 HAW_API void haw_host_config_free(haw_host_config *host);
 
@@ -175,6 +181,10 @@ HAW_API const char *haw_host_config_get(const haw_host_config *host, const char 
  * "FILE:LINE", safe to show. Both live as long as HOST. */
 HAW_API const char *haw_host_config_option(const haw_host_config *host, const char *keyword, size_t index,
 					   const char **where);
+/* The INDEX-th line of what is in force, as `ssh -G` has it: the keyword in lower case, a blank, the value.
+ * Lists of algorithms stand there as they were given, and only if they were. NULL behind the last. Not of
+ * configurations made by haw_config_new_options. Not escaped. Lives as long as HOST. */
+HAW_API const char *haw_host_config_line(const haw_host_config *host, size_t index);
 /* The INDEX-th note, "FILE:LINE: SendEnv has no effect here", safe to show; NULL behind the last. */
 HAW_API const char *haw_host_config_note(const haw_host_config *host, size_t index);
 

@@ -284,99 +284,21 @@ static int command_change(char **a)
 	return 0;
 }
 
-static const char *yes(bool value)
+/* The typed values that ssh -G has too, where its lines show something else: expanded names. */
+static void show_expanded(const haw_host_values *v)
 {
-	return value ? "yes" : "no";
-}
-
-static void show_list(const char *name, haw_string_list list)
-{
-	printf("%s", name);
-	for (size_t i = 0; i < list.count; i++)
-		printf(" %s", list.items[i]);
-	printf("\n");
-}
-
-/* As ssh -G prints it. */
-static void show_values(const haw_host_values *v)
-{
-	static const char *const levels[] = {"QUIET",   "FATAL", "ERROR",  "INFO",
-					     "VERBOSE", "DEBUG", "DEBUG2", "DEBUG3"};
-	static const char *const strict[] = {"ask", "true", "accept-new", "false"};
-
-	printf("hostname %s\nuser %s\nport %u\n", v->hostname, v->user, v->port);
-	printf("addressfamily %s\n", v->family == AF_INET ? "inet" : v->family == AF_INET6 ? "inet6" : "any");
 	for (size_t i = 0; i < v->identity_files.count; i++)
-		printf("identityfile %s\n", v->identity_files.items[i]);
-	printf("identitiesonly %s\nbatchmode %s\nhashknownhosts %s\n", yes(v->identities_only),
-	       yes(v->batch_mode), yes(v->hash_known_hosts));
-	printf("pubkeyauthentication %s\n", v->pubkey_authentication ? "true" : "false");
-	printf("passwordauthentication %s\nkbdinteractiveauthentication %s\n",
-	       yes(v->password_authentication), yes(v->kbd_interactive_authentication));
-	show_list("userknownhostsfile", v->user_known_hosts);
-	show_list("globalknownhostsfile", v->global_known_hosts);
-	printf("stricthostkeychecking %s\nloglevel %s\n", strict[v->strict_host_key], levels[v->log_level]);
-	if (v->connect_timeout_s)
-		printf("connecttimeout %u\n", v->connect_timeout_s);
-	else
-		printf("connecttimeout none\n");
-	printf("serveraliveinterval %u\nserveralivecountmax %u\n", v->server_alive_interval_s,
-	       v->server_alive_count_max);
-	printf("rekeylimit %llu %u\n", (unsigned long long)v->rekey_bytes, v->rekey_seconds);
-	if (v->ciphers)
-		printf("ciphers %s\n", v->ciphers);
-	if (v->macs)
-		printf("macs %s\n", v->macs);
-	if (v->kex)
-		printf("kexalgorithms %s\n", v->kex);
-	if (v->host_key_algorithms)
-		printf("hostkeyalgorithms %s\n", v->host_key_algorithms);
-}
-
-static void show(const char *name, const char *value)
-{
-	if (value)
-		printf("%s %s\n", name, value);
-}
-
-static void show_qos(const haw_host_values *v)
-{
-	const int values[] = {v->qos_interactive, v->qos_bulk};
-
-	printf("ipqos");
-	for (size_t i = 0; i < 2; i++) {
-		const char *name = haw_config_qos_name(values[i]);
-
-		if (name)
-			printf(" %s", name);
-		else
-			printf(" 0x%02x", (unsigned)values[i]);
-	}
-	printf("\n");
-}
-
-static void show_more_values(const haw_host_values *v)
-{
-	static const char *const updates[] = {"false", "true", "ask"};
-
-	show("hostkeyalias", v->host_key_alias);
+		printf("expanded-identityfile %s\n", v->identity_files.items[i]);
 	for (size_t i = 0; i < v->certificate_files.count; i++)
-		show("certificatefile", v->certificate_files.items[i]);
-	if (v->identity_agent_set)
-		printf("identityagent %s\n", v->identity_agent ? v->identity_agent : "none");
-	show("pubkeyacceptedalgorithms", v->pubkey_algorithms);
-	show("casignaturealgorithms", v->ca_signature_algorithms);
-	show("preferredauthentications", v->preferred_authentications);
-	printf("numberofpasswordprompts %u\nconnectionattempts %u\n", v->password_prompts,
-	       v->connection_attempts);
-	show_list("revokedhostkeys", v->revoked_host_keys);
-	printf("updatehostkeys %s\nrequiredrsasize %u\n", updates[v->update_host_keys], v->required_rsa_size);
-	printf("compression %s\ntcpkeepalive %s\n", yes(v->compression), yes(v->tcp_keep_alive));
-	show("bindaddress", v->bind_address);
-	show("bindinterface", v->bind_interface);
-	show_qos(v);
-	show("proxycommand", v->proxy_command);
-	show("proxyjump", v->proxy_jump);
+		printf("expanded-certificatefile %s\n", v->certificate_files.items[i]);
+	for (size_t i = 0; i < v->user_known_hosts.count; i++)
+		printf("expanded-userknownhostsfile %s\n", v->user_known_hosts.items[i]);
+	for (size_t i = 0; i < v->revoked_host_keys.count; i++)
+		printf("expanded-revokedhostkeys %s\n", v->revoked_host_keys.items[i]);
+	if (v->identity_agent)
+		printf("expanded-identityagent %s\n", v->identity_agent);
+	if (v->proxy_command)
+		printf("expanded-proxycommand %s\n", v->proxy_command);
 }
 
 /* config HOME FLAGS FILE HOST [OPTION...]: FILE "" for none; FLAGS as the header numbers them */
@@ -393,8 +315,9 @@ static int command_config(char **a)
 	if (set)
 		host = haw_config_lookup(config, a[4], &err);
 	if (host) {
-		show_values(haw_host_config_values(host));
-		show_more_values(haw_host_config_values(host));
+		for (size_t i = 0; haw_host_config_line(host, i); i++)
+			printf("%s\n", haw_host_config_line(host, i));
+		show_expanded(haw_host_config_values(host));
 		for (size_t i = 0; haw_host_config_note(host, i); i++)
 			printf("note %s\n", haw_host_config_note(host, i));
 	}

@@ -55,6 +55,17 @@ static int list_expand(struct haw_config_lookup *lookup, const struct haw_config
 	return 0;
 }
 
+int haw_config_check_list(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	for (size_t i = 0; i < node->argument_count; i++) {
+		if (node->arguments[i][0] == '\0')
+			return haw_config_fail(node, lookup->err, HAW_EFORMAT, "a value is empty");
+		if (node->argument_count > 1 && strcasecmp(node->arguments[i], "none") == 0)
+			return haw_config_fail(node, lookup->err, HAW_EFORMAT, "\"none\" must stand alone");
+	}
+	return 0;
+}
+
 static int read_list(struct haw_config_lookup *lookup, int id, const char *const *defaults,
 		     const struct haw_expansion *how, haw_string_list *list)
 {
@@ -63,12 +74,6 @@ static int read_list(struct haw_config_lookup *lookup, int id, const char *const
 	size_t count = 0;
 	int result;
 
-	if (node && node->argument_count > 1) {
-		for (size_t i = 0; i < node->argument_count; i++)
-			if (strcasecmp(node->arguments[i], "none") == 0)
-				return haw_config_fail(node, lookup->err, HAW_EFORMAT,
-						       "\"none\" must stand alone");
-	}
 	if (node)
 		result = list_expand(lookup, node, (const char *const *)node->arguments, node->argument_count,
 				     how, items, &count);
@@ -130,21 +135,14 @@ static int read_known_hosts(struct haw_config_lookup *lookup, haw_host_values *v
 }
 
 /* Learning further keys is on by default where nothing but the usual file would hold them. */
-static int read_update(struct haw_config_lookup *lookup, haw_host_values *v)
+static void default_update(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const struct haw_config_choice choices[] = {
-		{"yes", HAW_UPDATE_HOST_KEYS_YES}, {"true", HAW_UPDATE_HOST_KEYS_YES},
-		{"no", HAW_UPDATE_HOST_KEYS_NO},   {"false", HAW_UPDATE_HOST_KEYS_NO},
-		{"ask", HAW_UPDATE_HOST_KEYS_ASK}, {NULL, 0}};
 	const struct haw_config_node *hosts = lookup->given[HAW_K_USER_KNOWN_HOSTS];
-	bool usual = !hosts ||
-		     (hosts->argument_count == 1 && strcmp(hosts->arguments[0], "~/.ssh/known_hosts") == 0);
-	int update = usual ? HAW_UPDATE_HOST_KEYS_YES : HAW_UPDATE_HOST_KEYS_NO;
-	int result =
-		haw_config_read_choice(lookup, HAW_K_UPDATE_HOST_KEYS, choices, "yes, no or ask", &update);
 
-	v->update_host_keys = (enum haw_update_host_keys)update;
-	return result;
+	if (!lookup->given[HAW_K_UPDATE_HOST_KEYS] &&
+	    (!hosts ||
+	     (hosts->argument_count == 1 && strcmp(hosts->arguments[0], "~/.ssh/known_hosts") == 0)))
+		v->update_host_keys = HAW_UPDATE_HOST_KEYS_YES;
 }
 
 /* ---- The agent's socket ---- */
@@ -198,7 +196,33 @@ int haw_config_read_files(struct haw_config_lookup *lookup, haw_host_values *v)
 
 	if (result == 0)
 		result = read_known_hosts(lookup, v);
-	if (result == 0)
-		result = read_update(lookup, v);
+	default_update(lookup, v);
 	return result < 0 ? result : read_agent(lookup, v);
+}
+
+/* ---- Lines that may not be in force ---- */
+
+int haw_config_check_files(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	const char *text;
+	int result;
+
+	switch (node->keyword->id) {
+	case HAW_K_IDENTITY_FILE:
+	case HAW_K_CERTIFICATE_FILE:
+		return haw_config_single(lookup, node->keyword->id, &result) ? 0 : result;
+	case HAW_K_USER_KNOWN_HOSTS:
+	case HAW_K_GLOBAL_KNOWN_HOSTS:
+	case HAW_K_REVOKED_HOST_KEYS:
+		return haw_config_check_list(lookup, node);
+	case HAW_K_IDENTITY_AGENT:
+		if (!haw_config_single(lookup, HAW_K_IDENTITY_AGENT, &result))
+			return result;
+		text = node->arguments[0];
+		return text[0] != '$' || text[1] == '{' || is_variable_name(text + 1)
+			       ? 0
+			       : haw_config_bad_value(lookup, node, "$ and the name of a variable");
+	default:
+		return 0;
+	}
 }

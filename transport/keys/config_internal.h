@@ -76,6 +76,11 @@ enum haw_keyword_id {
 	HAW_K_BIND_INTERFACE,
 	HAW_K_TCP_KEEP_ALIVE,
 	HAW_K_IP_QOS,
+	HAW_K_CANONICALIZE,
+	HAW_K_CANONICAL_DOMAINS,
+	HAW_K_CANONICALIZE_DOTS,
+	HAW_K_CANONICALIZE_FALLBACK,
+	HAW_K_PERMITTED_CNAMES,
 	HAW_K_SINGLE,		/* the following ones are told apart by name only: first value wins */
 	HAW_K_MANY,		/* the same, but every value counts */
 	HAW_K_HOST,
@@ -144,8 +149,24 @@ struct haw_option_value {
 	char *name, *text, *where;
 };
 
+enum haw_canonicalize { HAW_CANONICALIZE_NO, HAW_CANONICALIZE_YES, HAW_CANONICALIZE_ALWAYS };
+
+/* How a name becomes canonical. */
+struct haw_canonical {
+	int mode; /* enum haw_canonicalize */
+	uint32_t max_dots;
+	bool fallback_local;
+	haw_string_list domains;
+	haw_string_list cnames; /* "SOURCES:TARGETS" */
+};
+
 struct haw_host_config {
 	haw_host_values values;
+	struct haw_canonical canonical;
+	int compression, pubkey;	/* before they become switches */
+	const char *ignore_unknown;
+	char **lines;			/* as ssh -G prints them */
+	size_t line_count;
 	struct haw_named_value *named;	/* for haw_host_config_get */
 	size_t named_count;
 	char **notes;
@@ -159,8 +180,11 @@ struct haw_host_config {
 /* A lookup under way. */
 struct haw_config_lookup {
 	const haw_config *config;
-	const char *alias;
+	const char *alias;		/* as it was typed */
+	const char *hostname;		/* as it is known by now; what Host and Match host look at */
 	haw_host_config *host;
+	bool final;			/* the second walk */
+	bool wants_final;		/* a Match line asks for it */
 	/* Where each keyword's value stands; NULL: not given. */
 	const struct haw_config_node *given[HAW_K_SINGLE];
 	const struct haw_config_node *identities[HAW_CONFIG_LIST_MAX];
@@ -172,6 +196,17 @@ struct haw_config_lookup {
 /* The error CODE (HAW_EFORMAT, HAW_EUNSUPPORTED) at NODE: "FILE:LINE: KEYWORD ...". */
 int haw_config_fail(const struct haw_config_node *node, haw_error *err, int code, const char *format, ...)
 	HAW_PRINTF(4, 5);
+/* After the first walk: find the host's name, and whether the files are to be walked once more. */
+int haw_config_canonicalize(struct haw_config_lookup *lookup);
+int haw_config_read_canonical(struct haw_config_lookup *lookup);
+/* Whether no proxy stands between. */
+bool haw_config_is_direct(const struct haw_config_lookup *lookup);
+/* 1 if the Host line or the Match line NODE holds, 0 if not, negative if it is wrong. With LIVE false it
+ * does not matter, and no command is run. */
+int haw_config_match_host(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+int haw_config_match(struct haw_config_lookup *lookup, const struct haw_config_node *node, bool live);
+/* Write down what is in force, as ssh -G prints it. */
+int haw_config_dump(struct haw_config_lookup *lookup);
 /* Give memory to the host configuration, which frees it; returns it, or NULL (freed) if out of memory. */
 void *haw_config_own(haw_host_config *host, void *memory);
 /* Read and expand every value in force. 0 or a negative code. */
@@ -179,11 +214,54 @@ int haw_config_read_values(struct haw_config_lookup *lookup);
 /* The same for what names files (config_files.c), and for the connection and its way (config_route.c). */
 int haw_config_read_files(struct haw_config_lookup *lookup, haw_host_values *v);
 int haw_config_read_route(struct haw_config_lookup *lookup, haw_host_values *v);
+/* One hop of ProxyJump; user empty and port 0 where they are not given. */
+struct haw_config_hop {
+	char user[256], host[1025];
+	uint16_t port;
+};
+/* "[USER@]HOST[:PORT]" or "ssh://[USER@]HOST[:PORT]", LEN bytes of TEXT; false if it is neither. */
+bool haw_config_parse_hop(const char *text, size_t len, struct haw_config_hop *hop);
 /* The name that ssh(1) prints for a value of IPQoS, or NULL. */
 const char *haw_config_qos_name(int value);
 
+/* Judge a line that may not be in force: ssh(1) refuses a wrong value wherever it stands. */
+int haw_config_check_line(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+/* No value is empty, and "none" stands alone. */
+int haw_config_check_list(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+int haw_config_check_files(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+int haw_config_check_route(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+int haw_config_check_canonical(struct haw_config_lookup *lookup, const struct haw_config_node *node);
+
 /* ---- Single values ---- */
 
+struct haw_config_choice {
+	const char *text;
+	int value;
+};
+
+enum haw_row_kind {
+	HAW_ROW_TEXT,	/* const char * */
+	HAW_ROW_SWITCH, /* bool */
+	HAW_ROW_CHOICE, /* int or an enum */
+	HAW_ROW_PORT,	/* uint16_t */
+	HAW_ROW_NUMBER, /* uint32_t */
+	HAW_ROW_TIME	/* uint32_t, seconds */
+};
+
+/* A keyword that is one plain value, at OFFSET of haw_host_config. */
+struct haw_config_row {
+	uint8_t id, kind;
+	size_t offset;
+	const struct haw_config_choice *choices; /* ends with a NULL text */
+	const char *wanted;			 /* in words */
+	uint64_t min, max;
+	int value;				 /* the default */
+};
+
+/* The INDEX-th row, in the order of ssh -G; NULL behind the last. */
+const struct haw_config_row *haw_config_row_at(size_t index);
+/* Read the row of keyword ID, if it has one. */
+int haw_config_read_id(struct haw_config_lookup *lookup, int id);
 /* The node of a keyword that takes exactly one argument, which may not be empty. NULL with *RESULT 0
  * if it is not given, with *RESULT negative if it is wrong. */
 const struct haw_config_node *haw_config_single(struct haw_config_lookup *lookup, int id, int *result);
@@ -193,14 +271,8 @@ int haw_config_bad_value(struct haw_config_lookup *lookup, const struct haw_conf
 /* An owned copy of the single value of keyword ID into *TEXT, which keeps its value if there is none. So do
  * the ones below. */
 int haw_config_read_text(struct haw_config_lookup *lookup, int id, const char **text);
-struct haw_config_choice {
-	const char *text;
-	int value;
-};
-/* CHOICES ends with a NULL text. */
 int haw_config_read_choice(struct haw_config_lookup *lookup, int id, const struct haw_config_choice *choices,
 			   const char *wanted, int *value);
-int haw_config_read_bool(struct haw_config_lookup *lookup, int id, bool *value);
 int haw_config_read_number(struct haw_config_lookup *lookup, int id, uint64_t min, uint64_t max,
 			   const char *wanted, uint64_t *value);
 
@@ -221,8 +293,6 @@ char *haw_config_expand_home(const haw_config *config, const char *path, const c
 const struct haw_keyword *haw_config_keyword(const haw_config *config, const char *word);
 /* Keep the value of NODE, whose keyword is HAW_KEYWORD_OPTION. */
 int haw_config_keep_option(struct haw_config_lookup *lookup, const struct haw_config_node *node);
-/* 1 if the Match line NODE holds, 0 if not, negative if it is wrong. */
-int haw_config_match_options(struct haw_config_lookup *lookup, const struct haw_config_node *node);
 void haw_config_free_options(haw_config *config);
 void haw_host_config_free_options(haw_host_config *host);
 /* The arguments of NODE with one blank between; malloc'ed, or NULL. */

@@ -40,6 +40,9 @@ void haw_host_config_free(haw_host_config *host)
 	for (size_t i = 0; i < host->owned_count; i++)
 		free(host->owned[i]);
 	haw_host_config_free_options(host);
+	for (size_t i = 0; i < host->line_count; i++)
+		free(host->lines[i]);
+	free(host->lines);
 	free(host->named);
 	free(host->notes);
 	free(host->owned);
@@ -49,6 +52,11 @@ void haw_host_config_free(haw_host_config *host)
 const haw_host_values *haw_host_config_values(const haw_host_config *host)
 {
 	return &host->values;
+}
+
+const char *haw_host_config_line(const haw_host_config *host, size_t index)
+{
+	return index < host->line_count ? host->lines[index] : NULL;
 }
 
 const char *haw_host_config_note(const haw_host_config *host, size_t index)
@@ -159,6 +167,10 @@ static int refuse(struct haw_config_lookup *lookup, const struct haw_config_node
 static int keep_in_list(struct haw_config_lookup *lookup, const struct haw_config_node *node,
 			const struct haw_config_node **list, size_t *count)
 {
+	/* The same line may be walked twice, and another one may say the same. */
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp(list[i]->arguments[0], node->arguments[0]) == 0)
+			return 0;
 	if (*count == HAW_CONFIG_LIST_MAX)
 		return haw_config_fail(node, lookup->err, HAW_ELIMIT, "stands here more than %d times",
 				       HAW_CONFIG_LIST_MAX);
@@ -171,6 +183,10 @@ static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_
 {
 	uint8_t id = node->keyword->id;
 
+	/* The second walk cannot change how names become canonical any more, nor the name. */
+	if (lookup->final && (id == HAW_K_CANONICALIZE || id == HAW_K_CANONICALIZE_DOTS ||
+			      id == HAW_K_CANONICALIZE_FALLBACK || id == HAW_K_HOSTNAME))
+		return 0;
 	if (!lookup->given[id])
 		lookup->given[id] = node;
 	if (id == HAW_K_IDENTITY_FILE)
@@ -230,25 +246,10 @@ struct walk {
 	bool never;  /* included from where they do not: no Host can match */
 };
 
-/* 1 if the Host line matches, 0 if not, negative if it is wrong. */
-static int match_host(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+/* What a program's own configuration has to say is judged where it is used. */
+static int check(struct haw_config_lookup *lookup, const struct haw_config_node *node)
 {
-	int found = 0;
-
-	for (size_t i = 0; i < node->argument_count; i++) {
-		const char *text = node->arguments[i];
-		bool negated = *text == '!';
-		haw_span pattern = {(const uint8_t *)text + negated, strlen(text) - negated};
-
-		if (*text == '\0')
-			return haw_config_fail(node, lookup->err, HAW_EFORMAT, "a pattern is empty");
-		if (!haw_pattern_match(pattern, lookup->alias))
-			continue;
-		if (negated)
-			return 0;
-		found = 1;
-	}
-	return found;
+	return lookup->final || lookup->config->options ? 0 : haw_config_check_line(lookup, node);
 }
 
 static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_node *node, struct walk *walk)
@@ -256,24 +257,21 @@ static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_
 	int found;
 
 	if (!node->keyword)
-		return judge_unknown(lookup, node);
+		return lookup->final ? 0 : judge_unknown(lookup, node);
 	switch (node->keyword->id) {
 	case HAW_K_HOST:
-		found = match_host(lookup, node);
+		found = haw_config_match_host(lookup, node);
 		walk->active = !walk->never && found > 0;
 		return found < 0 ? found : 0;
 	case HAW_K_MATCH:
-		walk->active = false;
-		if (lookup->config->options && !walk->never) {
-			found = haw_config_match_options(lookup, node);
-			walk->active = found > 0;
-			return found < 0 ? found : 0;
-		}
-		return walk->never ? 0 : refuse(lookup, node);
+		found = haw_config_match(lookup, node, !walk->never);
+		walk->active = !walk->never && found > 0;
+		return found < 0 ? found : 0;
 	case HAW_K_INCLUDE:
 		return 0;
 	default:
-		return walk->active ? apply(lookup, node) : 0;
+		found = check(lookup, node);
+		return found == 0 && walk->active ? apply(lookup, node) : found;
 	}
 }
 
@@ -302,6 +300,22 @@ static int walk_nodes(struct haw_config_lookup *lookup)
 	return result;
 }
 
+/* The files know more blocks that hold once the name is known. */
+static int finish(struct haw_config_lookup *lookup)
+{
+	int result = haw_config_canonicalize(lookup);
+
+	if (result == 0 && lookup->wants_final) {
+		lookup->final = true;
+		result = walk_nodes(lookup);
+	}
+	if (result == 0)
+		result = haw_config_read_canonical(lookup);
+	if (result == 0)
+		result = haw_config_read_values(lookup);
+	return result < 0 ? result : haw_config_dump(lookup);
+}
+
 haw_host_config *haw_config_lookup(const haw_config *config, const char *host, haw_error *err)
 {
 	struct haw_config_lookup *lookup = calloc(1, sizeof(*lookup));
@@ -311,12 +325,12 @@ haw_host_config *haw_config_lookup(const haw_config *config, const char *host, h
 
 	if (lookup && found) {
 		lookup->config = config;
-		lookup->alias = host;
+		lookup->alias = lookup->hostname = host;
 		lookup->host = found;
 		lookup->err = err ? err : &own;
 		result = walk_nodes(lookup);
 		if (result == 0 && !config->options)
-			result = haw_config_read_values(lookup);
+			result = finish(lookup);
 	} else {
 		haw_no_memory(err);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Configurations of programs that have keywords of their own in ssh_config(5)'s grammar: every value that
- * holds is kept with the place where it stands, and Match is understood.
+ * holds is kept with the place where it stands.
  */
 #include <hawser/config.h>
 
@@ -137,44 +137,4 @@ const char *haw_host_config_option(const haw_host_config *host, const char *keyw
 		return host->given[i].text;
 	}
 	return NULL;
-}
-
-/* ---- Match ---- */
-
-/* 1 if the criterion named WORD with the patterns PATTERNS holds, 0 if not, HAW_EUNSUPPORTED if it cannot
- * be told here. */
-static int criterion(const struct haw_config_lookup *lookup, const char *word, const char *patterns)
-{
-	haw_span list = {(const uint8_t *)patterns, strlen(patterns)};
-
-	if (strcasecmp(word, "host") == 0 || strcasecmp(word, "originalhost") == 0)
-		return haw_pattern_list_match(list, lookup->alias, true);
-	if (strcasecmp(word, "localuser") == 0)
-		return haw_pattern_list_match(list, lookup->config->user, false);
-	return HAW_EUNSUPPORTED;
-}
-
-int haw_config_match_options(struct haw_config_lookup *lookup, const struct haw_config_node *node)
-{
-	int holds = 1;
-
-	for (size_t i = 0; i < node->argument_count; i++) {
-		const char *word = node->arguments[i];
-		bool negated = *word == '!';
-		int found;
-
-		word += negated;
-		if (strcasecmp(word, "all") == 0 && node->argument_count == 1 && !negated)
-			return 1;
-		if (i + 1 == node->argument_count)
-			return haw_config_fail(
-				node, lookup->err, HAW_EFORMAT,
-				"takes \"all\", or host, originalhost and localuser with patterns");
-		found = criterion(lookup, word, node->arguments[++i]);
-		if (found < 0)
-			return haw_config_fail(node, lookup->err, HAW_EFORMAT,
-					       "only all, host, originalhost and localuser can be told here");
-		holds = holds && found != negated;
-	}
-	return holds;
 }

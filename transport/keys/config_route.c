@@ -65,35 +65,53 @@ static int read_qos(struct haw_config_lookup *lookup, haw_host_values *v)
 
 /* ---- Proxies ---- */
 
-/* "[USER@]HOST[:PORT]" or "ssh://[USER@]HOST[:PORT]", LEN bytes. */
-static bool is_hop(const char *text, size_t len)
+/* Cut HOST, "[ADDRESS]" or "HOST:PORT", and so on, off its port. */
+static bool parse_host(char *text, struct haw_config_hop *hop)
 {
-	char buffer[1024], *host = buffer, *colon, *end;
-	bool uri = len > 6 && strncasecmp(text, "ssh://", 6) == 0;
+	char *end = *text == '[' ? strchr(text, ']') : NULL, *port;
+	size_t len;
 
+	if (*text == '[' && (!end || (end[1] && end[1] != ':')))
+		return false;
+	port = end ? (end[1] ? end + 2 : NULL) : strchr(text, ':') ? strchr(text, ':') + 1 : NULL;
+	text += end ? 1 : 0;
+	len = end ? (size_t)(end - text) : strcspn(text, ":");
+	if (len == 0 || len >= sizeof(hop->host))
+		return false;
+	memcpy(hop->host, text, len);
+	if (!port || !*port)
+		return true;
+	hop->port = strspn(port, "0123456789") == strlen(port) && strlen(port) <= 5 && atol(port) <= 65535
+			    ? (uint16_t)atol(port)
+			    : 0;
+	return hop->port > 0;
+}
+
+bool haw_config_parse_hop(const char *text, size_t len, struct haw_config_hop *hop)
+{
+	bool uri = len > 6 && strncasecmp(text, "ssh://", 6) == 0;
+	char buffer[1024], *at, *name = buffer;
+
+	memset(hop, 0, sizeof(*hop));
 	text += uri ? 6 : 0;
 	len -= uri ? 6 : 0;
 	if (len == 0 || len >= sizeof(buffer))
 		return false;
 	memcpy(buffer, text, len);
 	buffer[len] = '\0';
-	if (uri && len > 1 && buffer[len - 1] == '/')
+	if (uri && buffer[len - 1] == '/')
 		buffer[len - 1] = '\0';
 	if (uri && strchr(buffer, '/'))
 		return false;
-	host = strrchr(buffer, '@') ? strrchr(buffer, '@') + 1 : buffer;
-	if (host == buffer + 1 || *host == '\0')
-		return false;
-	end = *host == '[' ? strchr(host, ']') : NULL;
-	if (*host == '[' && (!end || end == host + 1 || (end[1] && end[1] != ':')))
-		return false;
-	colon = end ? (end[1] ? end + 1 : NULL) : strchr(host, ':');
-	if (colon == host)
-		return false;
-	if (!colon || colon[1] == '\0')
-		return true;
-	return strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon + 1) <= 5 &&
-	       atol(colon + 1) >= 1 && atol(colon + 1) <= 65535;
+	at = strrchr(buffer, '@');
+	if (at) {
+		*at = '\0';
+		name = at + 1;
+		if (at == buffer || strlen(buffer) >= sizeof(hop->user))
+			return false;
+		strcpy(hop->user, buffer);
+	}
+	return parse_host(name, hop);
 }
 
 /* The text of a ProxyJump without comment and trailing blanks; "none" is an empty one. */
@@ -112,8 +130,9 @@ static int read_jump(struct haw_config_lookup *lookup, const struct haw_config_n
 		return 0;
 	for (const char *at = text;; at++) {
 		size_t part = strcspn(at, ",");
+		struct haw_config_hop hop;
 
-		if (!is_hop(at, part))
+		if (!haw_config_parse_hop(at, part, &hop))
 			return haw_config_fail(node, lookup->err, HAW_EFORMAT,
 					       "takes [USER@]HOST[:PORT], several with commas between, or "
 					       "\"none\"");
@@ -123,6 +142,15 @@ static int read_jump(struct haw_config_lookup *lookup, const struct haw_config_n
 	}
 	v->proxy_jump = text;
 	return 0;
+}
+
+bool haw_config_is_direct(const struct haw_config_lookup *lookup)
+{
+	const struct haw_config_node *node = lookup->given[HAW_K_PROXY];
+
+	/* As in ssh(1), where "ProxyJump none" counts as a way of its own here. */
+	return !node ||
+	       (strcmp(node->keyword->name, "ProxyCommand") == 0 && strcasecmp(node->rest, "none") == 0);
 }
 
 static int read_proxy(struct haw_config_lookup *lookup, haw_host_values *v)
@@ -142,11 +170,18 @@ static int read_proxy(struct haw_config_lookup *lookup, haw_host_values *v)
 
 int haw_config_read_route(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	int result = haw_config_read_text(lookup, HAW_K_BIND_ADDRESS, &v->bind_address);
+	int result = read_qos(lookup, v);
 
-	if (result == 0)
-		result = haw_config_read_text(lookup, HAW_K_BIND_INTERFACE, &v->bind_interface);
-	if (result == 0)
-		result = read_qos(lookup, v);
 	return result < 0 ? result : read_proxy(lookup, v);
+}
+
+int haw_config_check_route(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	haw_host_values *v = &lookup->host->values;
+
+	if (node->keyword->id == HAW_K_IP_QOS)
+		return read_qos(lookup, v);
+	if (node->keyword->id == HAW_K_PROXY && strcmp(node->keyword->name, "ProxyJump") == 0)
+		return read_jump(lookup, node, v);
+	return haw_config_check_canonical(lookup, node);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Typed values of the keywords in force, with ssh_config(5)'s syntax and defaults.
+ * Typed values of the keywords in force, with ssh_config(5)'s syntax and defaults: a table of those that
+ * are one plain value, and what is common to the others.
  */
 #include "transport/keys/config_internal.h"
 
@@ -12,29 +13,92 @@
 
 #include "transport/keys/text.h"
 
+/* The first name of a value is the one that ssh -G prints. */
 static const struct haw_config_choice booleans[] = {
-	{"yes", 1}, {"true", 1}, {"no", 0}, {"false", 0}, {NULL, 0}};
+	{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
 
 static const struct haw_config_choice strict_choices[] = {
-	{"ask", HAW_STRICT_ASK},  {"yes", HAW_STRICT_YES},
-	{"true", HAW_STRICT_YES}, {"accept-new", HAW_STRICT_ACCEPT_NEW},
-	{"no", HAW_STRICT_OFF},   {"false", HAW_STRICT_OFF},
-	{"off", HAW_STRICT_OFF},  {NULL, 0}};
+	{"ask", HAW_STRICT_ASK},   {"true", HAW_STRICT_YES}, {"yes", HAW_STRICT_YES},
+	{"false", HAW_STRICT_OFF}, {"no", HAW_STRICT_OFF},   {"off", HAW_STRICT_OFF},
+	{"accept-new", HAW_STRICT_ACCEPT_NEW}, {NULL, 0}};
+
+static const struct haw_config_choice updates[] = {
+	{"true", HAW_UPDATE_HOST_KEYS_YES}, {"false", HAW_UPDATE_HOST_KEYS_NO},
+	{"yes", HAW_UPDATE_HOST_KEYS_YES},  {"no", HAW_UPDATE_HOST_KEYS_NO},
+	{"ask", HAW_UPDATE_HOST_KEYS_ASK},  {NULL, 0}};
+
+static const struct haw_config_choice pubkey_choices[] = {
+	{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}, {"unbound", 2}, {"host-bound", 3}, {NULL, 0}};
+
+static const struct haw_config_choice compressions[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
 
 static const struct haw_config_choice families[] = {
-	{"any", 0}, {"inet", AF_INET}, {"inet6", AF_INET6}, {NULL, 0}};
+	{"inet", AF_INET}, {"inet6", AF_INET6}, {"any", 0}, {NULL, 0}};
 
-static const struct haw_config_choice log_levels[] = {{"QUIET", HAW_LOG_LEVEL_QUIET},
-						      {"SILENT", HAW_LOG_LEVEL_QUIET},
-						      {"FATAL", HAW_LOG_LEVEL_FATAL},
-						      {"ERROR", HAW_LOG_LEVEL_ERROR},
-						      {"INFO", HAW_LOG_LEVEL_INFO},
-						      {"VERBOSE", HAW_LOG_LEVEL_VERBOSE},
-						      {"DEBUG", HAW_LOG_LEVEL_DEBUG1},
-						      {"DEBUG1", HAW_LOG_LEVEL_DEBUG1},
-						      {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
-						      {"DEBUG3", HAW_LOG_LEVEL_DEBUG3},
-						      {NULL, 0}};
+static const struct haw_config_choice canonicalize_choices[] = {
+	{"true", HAW_CANONICALIZE_YES}, {"false", HAW_CANONICALIZE_NO},
+	{"yes", HAW_CANONICALIZE_YES},  {"no", HAW_CANONICALIZE_NO},
+	{"always", HAW_CANONICALIZE_ALWAYS}, {NULL, 0}};
+
+static const struct haw_config_choice log_levels[] = {
+	{"QUIET", HAW_LOG_LEVEL_QUIET},	  {"SILENT", HAW_LOG_LEVEL_QUIET}, {"FATAL", HAW_LOG_LEVEL_FATAL},
+	{"ERROR", HAW_LOG_LEVEL_ERROR},	  {"INFO", HAW_LOG_LEVEL_INFO},	   {"VERBOSE", HAW_LOG_LEVEL_VERBOSE},
+	{"DEBUG", HAW_LOG_LEVEL_DEBUG1},  {"DEBUG1", HAW_LOG_LEVEL_DEBUG1}, {"DEBUG2", HAW_LOG_LEVEL_DEBUG2},
+	{"DEBUG3", HAW_LOG_LEVEL_DEBUG3}, {NULL, 0}};
+
+/* clang-format off */
+#define AT(field)	offsetof(struct haw_host_config, field)
+#define TEXT(id, field)	{ HAW_K_##id, HAW_ROW_TEXT, AT(field), NULL, NULL, 0, 0, 0 }
+#define SWITCH(id, field, on) { HAW_K_##id, HAW_ROW_SWITCH, AT(field), booleans, "yes or no", 0, 0, on }
+#define CHOICE(id, field, choices, wanted, value) \
+	{ HAW_K_##id, HAW_ROW_CHOICE, AT(field), choices, wanted, 0, 0, value }
+#define NUMBER(id, field, min, wanted, value) \
+	{ HAW_K_##id, HAW_ROW_NUMBER, AT(field), NULL, wanted, min, INT32_MAX, value }
+#define TIME(id, field)	{ HAW_K_##id, HAW_ROW_TIME, AT(field), NULL, "a time such as 90 or 1m30s", 0, 0, 0 }
+
+static const struct haw_config_row rows[] = {
+	TEXT(USER, values.user),
+	{ HAW_K_PORT, HAW_ROW_PORT, AT(values.port), NULL, "a port number from 1 to 65535", 1, 65535, 22 },
+	CHOICE(ADDRESS_FAMILY, values.family, families, "any, inet or inet6", 0),
+	SWITCH(BATCH_MODE, values.batch_mode, 0),
+	SWITCH(CANONICALIZE_FALLBACK, canonical.fallback_local, 1),
+	CHOICE(CANONICALIZE, canonical.mode, canonicalize_choices, "yes, no or always", HAW_CANONICALIZE_NO),
+	CHOICE(COMPRESSION, compression, compressions, "yes or no", 0),
+	SWITCH(HASH_KNOWN_HOSTS, values.hash_known_hosts, 0),
+	SWITCH(IDENTITIES_ONLY, values.identities_only, 0),
+	SWITCH(KBDINT_AUTH, values.kbd_interactive_authentication, 1),
+	SWITCH(PASSWORD_AUTH, values.password_authentication, 1),
+	CHOICE(PUBKEY_AUTH, pubkey, pubkey_choices, "yes, no, unbound or host-bound", 1),
+	CHOICE(STRICT, values.strict_host_key, strict_choices, "yes, no, ask, accept-new or off",
+	       HAW_STRICT_ASK),
+	SWITCH(TCP_KEEP_ALIVE, values.tcp_keep_alive, 1),
+	CHOICE(UPDATE_HOST_KEYS, values.update_host_keys, updates, "yes, no or ask", HAW_UPDATE_HOST_KEYS_NO),
+	NUMBER(CANONICALIZE_DOTS, canonical.max_dots, 0, "a number", 1),
+	NUMBER(ATTEMPTS, values.connection_attempts, 1, "a number from 1", 1),
+	NUMBER(PASSWORD_PROMPTS, values.password_prompts, 0, "a number", 3),
+	NUMBER(ALIVE_COUNT, values.server_alive_count_max, 0, "a number", 3),
+	TIME(ALIVE_INTERVAL, values.server_alive_interval_s),
+	TIME(CONNECT_TIMEOUT, values.connect_timeout_s),
+	NUMBER(REQUIRED_RSA_SIZE, values.required_rsa_size, 0, "a number of bits", 0),
+	TEXT(BIND_ADDRESS, values.bind_address),
+	TEXT(BIND_INTERFACE, values.bind_interface),
+	TEXT(CIPHERS, values.ciphers),
+	TEXT(HOST_KEY_ALGORITHMS, values.host_key_algorithms),
+	TEXT(HOST_KEY_ALIAS, values.host_key_alias),
+	TEXT(IGNORE_UNKNOWN, ignore_unknown),
+	TEXT(KEX, values.kex),
+	TEXT(CA_ALGORITHMS, values.ca_signature_algorithms),
+	CHOICE(LOG_LEVEL, values.log_level, log_levels, "a log level", HAW_LOG_LEVEL_INFO),
+	TEXT(MACS, values.macs),
+	TEXT(PREFERRED_AUTH, values.preferred_authentications),
+	TEXT(PUBKEY_ALGORITHMS, values.pubkey_algorithms),
+};
+/* clang-format on */
+
+const struct haw_config_row *haw_config_row_at(size_t index)
+{
+	return index < sizeof(rows) / sizeof(rows[0]) ? &rows[index] : NULL;
+}
 
 int haw_config_bad_value(struct haw_config_lookup *lookup, const struct haw_config_node *node,
 			 const char *wanted)
@@ -76,15 +140,6 @@ int haw_config_read_choice(struct haw_config_lookup *lookup, int id, const struc
 		}
 	}
 	return haw_config_bad_value(lookup, node, wanted);
-}
-
-int haw_config_read_bool(struct haw_config_lookup *lookup, int id, bool *value)
-{
-	int chosen = *value;
-	int result = haw_config_read_choice(lookup, id, booleans, "yes or no", &chosen);
-
-	*value = chosen != 0;
-	return result;
 }
 
 /* Digits only, at most MAX. */
@@ -226,144 +281,87 @@ int haw_config_read_text(struct haw_config_lookup *lookup, int id, const char **
 	return *text ? 0 : haw_no_memory(lookup->err);
 }
 
-/* ---- Everything ---- */
+/* ---- The table ---- */
 
-static int read_host(struct haw_config_lookup *lookup, haw_host_values *v)
+static int read_row_number(struct haw_config_lookup *lookup, const struct haw_config_row *row, void *field)
 {
-	static const struct haw_expansion how = {false, false, "%h"};
-	int result;
-	const struct haw_config_node *node = haw_config_single(lookup, HAW_K_HOSTNAME, &result);
-	char *name;
+	uint64_t number = row->value;
+	int result = haw_config_read_number(lookup, row->id, row->min, row->max, row->wanted, &number);
 
-	if (result < 0)
-		return result;
-	name = node ? haw_config_expand(lookup, node, node->arguments[0], &how)
-		    : haw_config_own(lookup->host, strdup(lookup->alias));
-	v->alias = haw_config_own(lookup->host, strdup(lookup->alias));
-	if (!name || !v->alias)
-		return node ? lookup->err->code : haw_no_memory(lookup->err);
-	v->hostname = name;
-	for (; *name; name++)
-		if (*name >= 'A' && *name <= 'Z')
-			*name = (char)(*name - 'A' + 'a');
-	v->user = haw_config_own(lookup->host, strdup(lookup->config->user));
-	return v->user ? haw_config_read_text(lookup, HAW_K_USER, &v->user) : haw_no_memory(lookup->err);
-}
-
-static int read_lists(struct haw_config_lookup *lookup, haw_host_values *v)
-{
-	const struct {
-		int id;
-		const char **text;
-	} lists[] = {
-		{HAW_K_CIPHERS, &v->ciphers},
-		{HAW_K_MACS, &v->macs},
-		{HAW_K_KEX, &v->kex},
-		{HAW_K_HOST_KEY_ALGORITHMS, &v->host_key_algorithms},
-		{HAW_K_PUBKEY_ALGORITHMS, &v->pubkey_algorithms},
-		{HAW_K_CA_ALGORITHMS, &v->ca_signature_algorithms},
-		{HAW_K_PREFERRED_AUTH, &v->preferred_authentications},
-		{HAW_K_HOST_KEY_ALIAS, &v->host_key_alias},
-	};
-	int result = 0;
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && result == 0; i++)
-		result = haw_config_read_text(lookup, lists[i].id, lists[i].text);
-	/* As in ssh(1). */
-	for (char *at = (char *)v->host_key_alias; result == 0 && at && *at; at++)
-		*at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+	if (row->kind == HAW_ROW_PORT)
+		*(uint16_t *)field = (uint16_t)number;
+	else
+		*(uint32_t *)field = (uint32_t)number;
 	return result;
 }
 
-static int read_switches(struct haw_config_lookup *lookup, haw_host_values *v)
+static int read_row(struct haw_config_lookup *lookup, const struct haw_config_row *row)
 {
-	const struct {
-		int id;
-		bool *value;
-	} switches[] = {
-		{HAW_K_IDENTITIES_ONLY, &v->identities_only},
-		{HAW_K_HASH_KNOWN_HOSTS, &v->hash_known_hosts},
-		{HAW_K_BATCH_MODE, &v->batch_mode},
-		{HAW_K_PUBKEY_AUTH, &v->pubkey_authentication},
-		{HAW_K_PASSWORD_AUTH, &v->password_authentication},
-		{HAW_K_KBDINT_AUTH, &v->kbd_interactive_authentication},
-		{HAW_K_TCP_KEEP_ALIVE, &v->tcp_keep_alive},
-	};
+	void *field = (char *)lookup->host + row->offset;
+	int chosen = row->value, result;
 
-	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		int result = haw_config_read_bool(lookup, switches[i].id, switches[i].value);
+	switch (row->kind) {
+	case HAW_ROW_TEXT:
+		return haw_config_read_text(lookup, row->id, field);
+	case HAW_ROW_TIME:
+		return read_time(lookup, row->id, field);
+	case HAW_ROW_SWITCH:
+		result = haw_config_read_choice(lookup, row->id, row->choices, row->wanted, &chosen);
+		*(bool *)field = chosen != 0;
+		return result;
+	case HAW_ROW_CHOICE:
+		result = haw_config_read_choice(lookup, row->id, row->choices, row->wanted, &chosen);
+		memcpy(field, &chosen, sizeof(chosen)); /* an int, or an enum */
+		return result;
+	default:
+		return read_row_number(lookup, row, field);
+	}
+}
+
+int haw_config_read_id(struct haw_config_lookup *lookup, int id)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].id == id)
+			return read_row(lookup, &rows[i]);
+	return 0;
+}
+
+static int read_plain(struct haw_config_lookup *lookup, haw_host_values *v)
+{
+	v->user = lookup->config->user;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int result = read_row(lookup, &rows[i]);
 
 		if (result < 0)
 			return result;
 	}
+	v->compression = lookup->host->compression != 0;
+	v->pubkey_authentication = lookup->host->pubkey != 0;
+	/* As in ssh(1). */
+	for (char *at = (char *)v->host_key_alias; at && *at; at++)
+		*at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
 	return 0;
 }
 
-static int read_choices(struct haw_config_lookup *lookup, haw_host_values *v)
+/* The names: copies, since the configuration may go before its host's. */
+static int read_names(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const struct haw_config_choice compressions[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
-	int strict = HAW_STRICT_ASK, level = HAW_LOG_LEVEL_INFO, compression = 0;
-	int result = haw_config_read_choice(lookup, HAW_K_STRICT, strict_choices,
-					    "yes, no, ask, accept-new or off", &strict);
-
-	if (result == 0)
-		result = haw_config_read_choice(lookup, HAW_K_LOG_LEVEL, log_levels, "a log level", &level);
-	if (result == 0)
-		result = haw_config_read_choice(lookup, HAW_K_ADDRESS_FAMILY, families, "any, inet or inet6",
-						&v->family);
-	if (result == 0)
-		result = haw_config_read_choice(lookup, HAW_K_COMPRESSION, compressions, "yes or no",
-						&compression);
-	v->compression = compression != 0;
-	v->strict_host_key = (enum haw_strict_host_key)strict;
-	v->log_level = (enum haw_log_level)level;
-	return result;
-}
-
-static int read_numbers(struct haw_config_lookup *lookup, haw_host_values *v)
-{
-	uint64_t port = 22, count = 3, prompts = 3, attempts = 1, rsa = 0;
-	int result =
-		haw_config_read_number(lookup, HAW_K_PORT, 1, 65535, "a port number from 1 to 65535", &port);
-
-	if (result == 0)
-		result = haw_config_read_number(lookup, HAW_K_ALIVE_COUNT, 0, INT32_MAX, "a number", &count);
-	if (result == 0)
-		result = read_time(lookup, HAW_K_CONNECT_TIMEOUT, &v->connect_timeout_s);
-	if (result == 0)
-		result = read_time(lookup, HAW_K_ALIVE_INTERVAL, &v->server_alive_interval_s);
-	if (result == 0)
-		result = haw_config_read_number(lookup, HAW_K_PASSWORD_PROMPTS, 0, INT32_MAX, "a number",
-						&prompts);
-	if (result == 0)
-		result = haw_config_read_number(lookup, HAW_K_ATTEMPTS, 1, INT32_MAX, "a number from 1",
-						&attempts);
-	if (result == 0)
-		result = haw_config_read_number(lookup, HAW_K_REQUIRED_RSA_SIZE, 0, INT32_MAX,
-						"a number of bits", &rsa);
-	v->password_prompts = (uint32_t)prompts;
-	v->connection_attempts = (uint32_t)attempts;
-	v->required_rsa_size = (uint32_t)rsa;
-	v->port = (uint16_t)port;
-	v->server_alive_count_max = (uint32_t)count;
-	return result;
+	v->alias = haw_config_own(lookup->host, strdup(lookup->alias));
+	v->hostname = haw_config_own(lookup->host, strdup(lookup->hostname));
+	if (v->user == lookup->config->user)
+		v->user = haw_config_own(lookup->host, strdup(v->user));
+	return v->alias && v->hostname && v->user ? 0 : haw_no_memory(lookup->err);
 }
 
 int haw_config_read_values(struct haw_config_lookup *lookup)
 {
 	static int (*const readers[])(struct haw_config_lookup *, haw_host_values *) = {
-		read_host, read_numbers, read_choices, read_switches, read_lists, read_rekey_limit,
+		read_plain, read_names, read_rekey_limit,
 		/* Their tokens stand for what was read above. */
 		haw_config_read_route, haw_config_read_files};
 	haw_host_values *v = &lookup->host->values;
 
-	*v = (haw_host_values){
-		.size = sizeof(*v),
-		.pubkey_authentication = true,
-		.password_authentication = true,
-		.kbd_interactive_authentication = true,
-		.tcp_keep_alive = true,
-	};
+	*v = (haw_host_values){.size = sizeof(*v)};
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
 		int result = readers[i](lookup, v);
 
@@ -371,4 +369,40 @@ int haw_config_read_values(struct haw_config_lookup *lookup)
 			return result;
 	}
 	return 0;
+}
+
+/* ---- Lines that are not in force ---- */
+
+int haw_config_check_line(struct haw_config_lookup *lookup, const struct haw_config_node *node)
+{
+	uint8_t id = node->keyword->id;
+	struct haw_config_lookup *one;
+	haw_host_config *host;
+	int result = 0;
+
+	if (id >= HAW_K_SINGLE)
+		return 0;
+	one = calloc(1, sizeof(*one));
+	host = calloc(1, sizeof(*host));
+	if (one && host) {
+		one->config = lookup->config;
+		one->alias = lookup->alias;
+		one->err = lookup->err;
+		one->host = host;
+		one->given[id] = node;
+		result = haw_config_read_id(one, id);
+		if (result == 0 && id == HAW_K_HOSTNAME)
+			haw_config_single(one, id, &result);
+		if (result == 0 && id == HAW_K_REKEY_LIMIT)
+			result = read_rekey_limit(one, &host->values);
+		if (result == 0)
+			result = haw_config_check_route(one, node);
+		if (result == 0)
+			result = haw_config_check_files(one, node);
+	} else {
+		result = haw_no_memory(lookup->err);
+	}
+	haw_host_config_free(host);
+	free(one);
+	return result;
 }
