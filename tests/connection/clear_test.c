@@ -32,7 +32,7 @@ static uint32_t next_random(uint32_t below)
 
 static bool lone_start(struct lone *l, bool server, struct haw_wire_pool *pool, uint8_t *bytes)
 {
-	struct haw_connection_options options = {.server = server, .pool = pool};
+	struct haw_connection_options options = {.server = server, .kex = "curve25519-sha256", .pool = pool};
 	haw_error err;
 
 	memset(l, 0, sizeof(*l));

@@ -16,6 +16,8 @@ struct algorithm {
 };
 
 static const struct algorithm kex[] = {
+	{"sntrup761x25519-sha512", true},
+	{"sntrup761x25519-sha512@openssh.com", true},
 	{"curve25519-sha256", true},
 	{"curve25519-sha256@libssh.org", true},
 	{"ecdh-sha2-nistp256", true},

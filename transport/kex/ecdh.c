@@ -39,14 +39,12 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 	return any == 0;
 }
 
-static int agree(struct haw_kex *kex, EVP_PKEY *peer, haw_error *err)
+static int derive(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx, EVP_PKEY *key, EVP_PKEY *peer,
+		  uint8_t *secret, haw_error *err)
 {
-	const struct haw_ecdh_share *share = share_of(kex);
-	struct haw_ecdh *ecdh = kex->state;
-	uint8_t secret[SECRET_MAX];
-	size_t len = sizeof(secret);
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(kex->ctx, ecdh->key, NULL);
-	int result;
+	size_t len = share->secret_size;
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(ctx, key, NULL);
+	int result = 0;
 
 	if (!context || EVP_PKEY_derive_init(context) != 1)
 		result = haw_kex_engine_failed(err);
@@ -56,27 +54,37 @@ static int agree(struct haw_kex *kex, EVP_PKEY *peer, haw_error *err)
 		 EVP_PKEY_derive(context, secret, &len) != 1 || len != share->secret_size ||
 		 (share->zero_is_refused && is_zero(secret, len)))
 		result = haw_kex_protocol_error(err, "the peer's public value gives no secret");
-	else
-		result = haw_kex_set_secret(kex, (haw_span){secret, len}, err);
-	OPENSSL_cleanse(secret, sizeof(secret));
 	EVP_PKEY_CTX_free(context);
-	EVP_PKEY_free(ecdh->key);
-	ecdh->key = NULL;
+	return result;
+}
+
+int haw_ecdh_derive(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx, EVP_PKEY *key, haw_span value,
+		    uint8_t *secret, haw_error *err)
+{
+	EVP_PKEY *peer = NULL;
+	int result;
+
+	if (value.len == share->value_size)
+		peer = share->take_public(share, ctx, value);
+	if (!peer)
+		return haw_kex_protocol_error(err, "the peer's public value is not valid");
+	result = derive(share, ctx, key, peer, secret, err);
+	EVP_PKEY_free(peer);
 	return result;
 }
 
 static int ecdh_take(struct haw_kex *kex, haw_span value, haw_error *err)
 {
 	const struct haw_ecdh_share *share = share_of(kex);
-	EVP_PKEY *peer = NULL;
-	int result;
+	struct haw_ecdh *ecdh = kex->state;
+	uint8_t secret[SECRET_MAX];
+	int result = haw_ecdh_derive(share, kex->ctx, ecdh->key, value, secret, err);
 
-	if (value.len == share->value_size)
-		peer = share->take_public(share, kex->ctx, value);
-	if (!peer)
-		return haw_kex_protocol_error(err, "the peer's public value is not valid");
-	result = agree(kex, peer, err);
-	EVP_PKEY_free(peer);
+	if (result == 0)
+		result = haw_kex_set_secret(kex, (haw_span){secret, share->secret_size}, err);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	EVP_PKEY_free(ecdh->key);
+	ecdh->key = NULL;
 	return result;
 }
 
@@ -88,9 +96,8 @@ static void ecdh_clear(struct haw_kex *kex)
 	haw_values_clear(&ecdh->values);
 }
 
-static bool ecdh_available(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx)
+bool haw_ecdh_share_available(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx)
 {
-	const struct haw_ecdh_share *share = method->parameters;
 	EVP_KEYMGMT *keys = EVP_KEYMGMT_fetch(ctx, share->key_type, NULL);
 	EVP_KEYEXCH *exchange = EVP_KEYEXCH_fetch(ctx, share->exchange, NULL);
 	bool available = keys && exchange;
@@ -98,6 +105,11 @@ static bool ecdh_available(const struct haw_kex_method *method, OSSL_LIB_CTX *ct
 	EVP_KEYMGMT_free(keys);
 	EVP_KEYEXCH_free(exchange);
 	return available;
+}
+
+static bool ecdh_available(const struct haw_kex_method *method, OSSL_LIB_CTX *ctx)
+{
+	return haw_ecdh_share_available(method->parameters, ctx);
 }
 
 static const struct haw_value_flow flow = {

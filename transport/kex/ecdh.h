@@ -31,6 +31,11 @@ struct haw_ecdh_share {
 extern const struct haw_kex_ops haw_ecdh_ops;
 extern const struct haw_ecdh_share haw_ecdh_x25519, haw_ecdh_nistp256, haw_ecdh_nistp384, haw_ecdh_nistp521;
 
+/* The secret of KEY and the peer's VALUE, which is judged: share->secret_size bytes at SECRET. */
+HAW_MUST_USE int haw_ecdh_derive(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx, EVP_PKEY *key,
+				 haw_span value, uint8_t *secret, haw_error *err);
+bool haw_ecdh_share_available(const struct haw_ecdh_share *share, OSSL_LIB_CTX *ctx);
+
 /* Use KEY (taken over, also on failure) as the ephemeral key in place of a fresh one: for known
  * answers. Before start and receive only. */
 HAW_MUST_USE int haw_ecdh_adopt(struct haw_kex *kex, EVP_PKEY *key, haw_error *err);

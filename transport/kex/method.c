@@ -9,10 +9,25 @@
 
 #include "transport/kex/dh.h"
 #include "transport/kex/ecdh.h"
+#include "transport/kex/hybrid.h"
 
 #define COUNT (sizeof(methods) / sizeof(methods[0]))
 
 static const struct haw_kex_method methods[] = {
+	{
+		.name = "sntrup761x25519-sha512",
+		.digest = "SHA512",
+		.flags = HAW_KEX_SECRET_IS_STRING,
+		.ops = &haw_hybrid_ops,
+		.parameters = &haw_sntrup761,
+	},
+	{
+		.name = "sntrup761x25519-sha512@openssh.com",
+		.digest = "SHA512",
+		.flags = HAW_KEX_SECRET_IS_STRING,
+		.ops = &haw_hybrid_ops,
+		.parameters = &haw_sntrup761,
+	},
 	{
 		.name = "curve25519-sha256",
 		.digest = "SHA256",
