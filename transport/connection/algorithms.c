@@ -16,6 +16,7 @@ struct algorithm {
 };
 
 static const struct algorithm kex[] = {
+	{"mlkem768x25519-sha256", true},
 	{"sntrup761x25519-sha512", true},
 	{"sntrup761x25519-sha512@openssh.com", true},
 	{"curve25519-sha256", true},

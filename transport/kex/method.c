@@ -15,6 +15,13 @@
 
 static const struct haw_kex_method methods[] = {
 	{
+		.name = "mlkem768x25519-sha256",
+		.digest = "SHA256",
+		.flags = HAW_KEX_SECRET_IS_STRING,
+		.ops = &haw_hybrid_ops,
+		.parameters = &haw_mlkem768,
+	},
+	{
 		.name = "sntrup761x25519-sha512",
 		.digest = "SHA512",
 		.flags = HAW_KEX_SECRET_IS_STRING,
