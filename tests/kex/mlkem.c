@@ -26,8 +26,8 @@ static void judge_make(const struct wycheproof_case *c, void *user)
 	uint8_t public[MLKEM_PUBLIC_BYTES], secret[MLKEM_SECRET_BYTES];
 	struct tally *tally = user;
 	size_t seed_len, ek_len, dk_len;
-	const uint8_t *seed = wycheproof_bytes(c, "seed", &seed_len), *ek = wycheproof_bytes(c, "ek", &ek_len),
-		      *dk = wycheproof_bytes(c, "dk", &dk_len);
+	const uint8_t *seed = wycheproof_bytes(c, "seed", &seed_len);
+	const uint8_t *ek = wycheproof_bytes(c, "ek", &ek_len), *dk = wycheproof_bytes(c, "dk", &dk_len);
 
 	CHECK(strcmp(wycheproof_text(c, "result"), "valid") == 0 && seed_len == 2 * MLKEM_SEED);
 	CHECK(make(seed, public, secret));
@@ -84,8 +84,8 @@ static void judge_decapsulation(const struct wycheproof_case *c, void *user)
 	uint8_t public[MLKEM_PUBLIC_BYTES], secret[MLKEM_SECRET_BYTES], key[HAW_KEM_KEY_SIZE];
 	struct tally *tally = user;
 	size_t seed_len, ek_len, c_len, k_len;
-	const uint8_t *seed = wycheproof_bytes(c, "seed", &seed_len), *ek = wycheproof_bytes(c, "ek", &ek_len),
-		      *ciphertext = wycheproof_bytes(c, "c", &c_len), *k = wycheproof_bytes(c, "K", &k_len);
+	const uint8_t *seed = wycheproof_bytes(c, "seed", &seed_len);
+	const uint8_t *ek = wycheproof_bytes(c, "ek", &ek_len), *ciphertext = wycheproof_bytes(c, "c", &c_len), *k = wycheproof_bytes(c, "K", &k_len);
 
 	if (strcmp(wycheproof_text(c, "result"), "valid") != 0) {
 		CHECK(seed_len != 2 * MLKEM_SEED || c_len != MLKEM_CIPHERTEXT_BYTES);
@@ -119,7 +119,8 @@ static void both_agree(void)
 	uint8_t ours[HAW_KEM_KEY_SIZE], theirs[HAW_KEM_KEY_SIZE], rejected[HAW_KEM_KEY_SIZE];
 
 	for (int i = 0; i < 64; i++) {
-		const struct haw_kem *maker = kems[i & 1], *sender = kems[i >> 1 & 1], *taker = kems[i >> 2 & 1];
+		const struct haw_kem *maker = kems[i & 1], *sender = kems[i >> 1 & 1];
+		const struct haw_kem *taker = kems[i >> 2 & 1];
 
 		CHECK(maker->make(NULL, public, secret) == HAW_KEM_DONE);
 		CHECK(sender->encapsulate(NULL, public, ciphertext, ours) == HAW_KEM_DONE);

@@ -42,8 +42,9 @@ static int hybrid_prepare(struct haw_kex *kex, haw_error *err)
 	return 0;
 }
 
-/* The encapsulated key, behind the first LEN bytes of the peer's value. */
-static int encapsulated(struct haw_kex *kex, const uint8_t *value, uint8_t key[HAW_KEM_KEY_SIZE], haw_error *err)
+/* The encapsulated key, from the front of the peer's value. */
+static int encapsulated(struct haw_kex *kex, const uint8_t *value, uint8_t key[HAW_KEM_KEY_SIZE],
+			haw_error *err)
 {
 	struct hybrid *hybrid = kex->state;
 	const struct haw_kem *kem = kem_of(kex);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Key encapsulation: who has the public key makes a ciphertext and a key out of it, and who has the secret key
- * gets the same key out of the ciphertext. A ciphertext that was not made so gives another key, not an error
+ * Key encapsulation: who has the public key makes a ciphertext and a key out of it, and who has the secret
+ * key gets the same key out of the ciphertext. A ciphertext that was not made so gives another key, not an error
  * (implicit rejection), for an error would tell something about the secret key.
  *
  * Own implementations take the same time whatever the secrets are: no branch and no index depends on
@@ -36,8 +36,8 @@ struct haw_kem {
 	enum haw_kem_result (*make)(OSSL_LIB_CTX *ctx, uint8_t *public, uint8_t *secret);
 	enum haw_kem_result (*encapsulate)(OSSL_LIB_CTX *ctx, const uint8_t *public, uint8_t *ciphertext,
 					   uint8_t key[HAW_KEM_KEY_SIZE]);
-	enum haw_kem_result (*decapsulate)(OSSL_LIB_CTX *ctx, const uint8_t *secret, const uint8_t *ciphertext,
-					   uint8_t key[HAW_KEM_KEY_SIZE]);
+	enum haw_kem_result (*decapsulate)(OSSL_LIB_CTX *ctx, const uint8_t *secret,
+					   const uint8_t *ciphertext, uint8_t key[HAW_KEM_KEY_SIZE]);
 };
 
 extern const struct haw_kem haw_sntrup761, haw_mlkem768;

@@ -58,8 +58,9 @@ size_t haw_mlkem_sample(mlkem_poly p, size_t count, const uint8_t *random, size_
 
 /* ---- mlkem768_own.c: the three algorithms, with their random numbers given ---- */
 
-enum haw_kem_result haw_mlkem768_make(OSSL_LIB_CTX *ctx, const uint8_t d[MLKEM_SEED], const uint8_t z[MLKEM_SEED],
-				      uint8_t public[MLKEM_PUBLIC_BYTES], uint8_t secret[MLKEM_SECRET_BYTES]);
+enum haw_kem_result haw_mlkem768_make(OSSL_LIB_CTX *ctx, const uint8_t d[MLKEM_SEED],
+				      const uint8_t z[MLKEM_SEED], uint8_t public[MLKEM_PUBLIC_BYTES],
+				      uint8_t secret[MLKEM_SECRET_BYTES]);
 /* HAW_KEM_INVALID: PUBLIC is no key (section 7.2). */
 enum haw_kem_result haw_mlkem768_encapsulate(OSSL_LIB_CTX *ctx, const uint8_t m[MLKEM_SEED],
 					     const uint8_t public[MLKEM_PUBLIC_BYTES],

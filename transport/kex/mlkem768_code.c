@@ -89,7 +89,7 @@ void haw_mlkem_noise(mlkem_poly p, const uint8_t random[128])
 		uint32_t sums = (bits & 0x55555555) + (bits >> 1 & 0x55555555);
 
 		for (size_t j = 0; j < 8; j++)
-			p[8 * i + j] = (int16_t)((int16_t)(sums >> 4 * j & 3) - (int16_t)(sums >> (4 * j + 2) & 3));
+			p[8 * i + j] = (int16_t)((int)(sums >> 4 * j & 3) - (int)(sums >> (4 * j + 2) & 3));
 	}
 }
 

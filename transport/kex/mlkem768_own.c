@@ -244,7 +244,8 @@ static enum haw_kem_result encrypt_message(struct hashes *hashes, const uint8_t 
 		return HAW_KEM_INVALID;
 	haw_mlkem_decompress(x.m, 1, m);
 	if (digest(hashes, hashes->g, m, SEED, hashed, SEED, pair) &&
-	    matrix(hashes, public + MLKEM_VECTOR_BYTES, x.a) && encrypt(hashes, &x, pair + SEED, ciphertext)) {
+	    matrix(hashes, public + MLKEM_VECTOR_BYTES, x.a) &&
+	    encrypt(hashes, &x, pair + SEED, ciphertext)) {
 		memcpy(key, pair, SEED);
 		result = HAW_KEM_DONE;
 	}

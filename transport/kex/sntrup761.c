@@ -185,7 +185,7 @@ static bool session_key(OSSL_LIB_CTX *ctx, uint8_t purpose, const uint8_t encode
 	return done;
 }
 
-/* Bytes that no encoding gives stand for a key too, as the specification has it; no honest peer sends them. */
+/* Bytes that no encoding gives stand for a key too, says the specification; no honest peer sends them. */
 static bool is_encoding(const uint8_t *public, const int16_t h[SNTRUP_P])
 {
 	uint8_t again[SNTRUP_PUBLIC_BYTES];
