@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Key encapsulation: who has the public key makes a ciphertext and a key out of it, and who has the secret
- * key gets the same key out of the ciphertext. A ciphertext that was not made so gives another key, not an error
- * (implicit rejection), for an error would tell something about the secret key.
+ * key gets the same key out of the ciphertext. A ciphertext that was not made so gives another key, not an
+ * error (implicit rejection), for an error would tell something about the secret key.
  *
  * Own implementations take the same time whatever the secrets are: no branch and no index depends on
  * them. tests/kex/timing.c checks that, with the sources compiled for it.
