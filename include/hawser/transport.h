@@ -85,8 +85,9 @@ typedef struct haw_transport_options {
 	const char *user_keys;
 } haw_transport_options;
 
-/* Make a client's transport over STREAM (see stream.h; consumed even on failure) and begin the
- * handshake. OPTIONS may be NULL. Does not block. */
+/* Make a client's transport over STREAM (see stream.h) and begin the handshake. The transport closes STREAM,
+ * when it fails here too; the maker frees its handle with haw_stream_free in any case. OPTIONS may be NULL.
+ * Does not block. */
 HAW_API haw_transport *haw_transport_new(haw_loop *loop, haw_stream *stream,
 					 const haw_transport_options *options, haw_error *err);
 /* The same over a connected socket, or a pair of pipes, whose descriptors it takes over. */

@@ -7,6 +7,9 @@
  * anew for it; a loop that keeps changing hands gets a ring that any thread may enter. Both work
  * because polls are level-triggered and own nothing: arming again loses nothing.
  *
+ * Under DEFER_TASKRUN nothing wakes who polls the ring's own descriptor, so a foreign loop gets an eventfd,
+ * which the kernel signals for work that it has put off, too. It is emptied before the ring is.
+ *
  * user_data of a poll: the watch's key, with the event in the two highest bits of the lower half, which keys
  * leave free. 0: nobody's.
  */
@@ -33,6 +36,7 @@ struct uring_io {
 	struct io_uring ring;
 	pthread_t owner;
 	unsigned owners;
+	int event;		/* the eventfd of a foreign loop, or -1 */
 	bool shared;		/* any thread may enter the ring */
 	bool rearm;		/* a poll could not be armed */
 };
@@ -120,6 +124,34 @@ static void arm_all(struct uring_io *u)
 	}
 }
 
+/* ---- For a foreign loop ---- */
+
+static void signal_event(struct uring_io *u)
+{
+	const uint64_t one = 1;
+	ssize_t n = write(u->event, &one, sizeof(one));
+
+	(void)n; /* one that is full is signalled already */
+}
+
+static void empty_event(struct uring_io *u)
+{
+	uint64_t count;
+	ssize_t n = read(u->event, &count, sizeof(count));
+
+	(void)n;
+}
+
+/* What has completed already was not signalled. */
+static int register_event(struct uring_io *u)
+{
+	int rc = io_uring_register_eventfd(&u->ring, u->event);
+
+	if (rc == 0)
+		signal_event(u);
+	return rc;
+}
+
 /* Make the ring the calling thread's. Returns 0 or a negative errno. */
 static int claim(struct uring_io *u)
 {
@@ -139,7 +171,7 @@ static int claim(struct uring_io *u)
 	for (uint32_t i = 0; i < u->io.slot_count; i++)
 		u->io.slots[i].armed = 0;
 	arm_all(u);
-	return 0;
+	return u->event >= 0 ? register_event(u) : 0;
 }
 
 /* ---- The engine ---- */
@@ -147,12 +179,23 @@ static int claim(struct uring_io *u)
 static void uring_free(struct haw_io *io)
 {
 	io_uring_queue_exit(&of(io)->ring);
+	if (of(io)->event >= 0)
+		close(of(io)->event);
 	free(of(io));
 }
 
 static int uring_fd(struct haw_io *io)
 {
-	return of(io)->ring.ring_fd;
+	struct uring_io *u = of(io);
+
+	if (u->event >= 0 || claim(u) < 0)
+		return u->event;
+	u->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->event >= 0 && register_event(u) < 0) {
+		close(u->event);
+		u->event = -1;
+	}
+	return u->event;
 }
 
 static int uring_add(struct haw_io *io, struct haw_watch *watch, haw_error *err)
@@ -244,6 +287,8 @@ static int uring_wait(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 
 	if (rc == 0 && u->rearm)
 		arm_all(u);
+	if (u->event >= 0)
+		empty_event(u);
 	if (rc == 0)
 		rc = enter(u, timeout_ns);
 	haw_io_tick(io);
@@ -259,6 +304,8 @@ static int uring_wait(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 		io_uring_cqe_seen(&u->ring, cqe);
 		completed(u, data, result);
 	}
+	if (u->event >= 0 && io_uring_cq_ready(&u->ring) > 0)
+		signal_event(u);
 	return 0;
 }
 
@@ -286,6 +333,7 @@ struct haw_io *haw_uring_new(haw_error *err)
 	u->io.engine = &uring_engine;
 	u->owner = pthread_self();
 	u->owners = 1;
+	u->event = -1;
 	rc = make_ring(&u->ring, false);
 	if (rc == -EINVAL) { /* Linux before 6.1 */
 		u->shared = true;
