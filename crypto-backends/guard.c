@@ -198,7 +198,8 @@ static void leave(struct guard *g, struct entry *e, int status)
 		take(g, e);
 	else
 		by_spare(g, job);
-	g->failures = status != 0 ? g->failures + 1 : 0;
+	/* What the spare cannot do either is no failure of the engine's. */
+	g->failures = status != 0 && job->status == 0 ? g->failures + 1 : 0;
 	e->outer = NULL;
 	g->under_way--;
 	if (status != 0 && g->spare.chained && job->status == 0)

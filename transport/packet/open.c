@@ -80,8 +80,21 @@ static void add_job(struct haw_incoming *in, struct haw_slot *slot, uint32_t len
 	in->partial = 0;
 }
 
+static int fail_integrity(struct haw_packet_state *p, uint32_t seq, haw_error *err)
+{
+	haw_error_set(
+		&p->in_error, HAW_EINTEGRITY, HAW_FAULT_PEER, 0,
+		"packet %u failed its integrity check (%s): it was altered on its way, or the keys differ",
+		seq, p->in.keys.suite->name);
+	return failed(p, REASON_MAC_ERROR, err);
+}
+
 static int bad_length(struct haw_packet_state *p, uint32_t length, haw_error *err)
 {
+	if (haw_discard_is_due(p)) {
+		haw_discard_start(p, p->in.cut, p->in.keys.seq);
+		return 0;
+	}
 	if (length < 1 + HAW_PADDING_MIN || length > HAW_PACKET_LENGTH_MAX)
 		haw_error_set(&p->in_error, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
 			      "the peer sent a packet of length %u, which is outside of %d to %d", length,
@@ -154,21 +167,26 @@ static int cut_batch(struct haw_packet_state *p, haw_error *err)
 
 /* ---- Delivering ---- */
 
+/* 1 if the packet is authentic and has the length that it was cut by; 0 if what is behind it must be thrown
+ * away first; or a code. */
 static int judge_status(struct haw_packet_state *p, const struct haw_slot *slot, haw_error *err)
 {
 	struct haw_incoming *in = &p->in;
+	int status = slot->job.status;
 
-	if (slot->job.status == 0)
-		return 0;
+	/* The length that it was cut by may have been deciphered by another engine than the packet. */
+	if (status == 0 && load_be32(place(in, slot->at)) != slot->job.length)
+		status = HAW_EINTEGRITY;
+	if (status == 0)
+		return 1;
 	/* What a failed engine leaves there belongs to nobody. */
 	OPENSSL_cleanse(place(in, slot->at), slot->wire);
-	if (slot->job.status != HAW_EINTEGRITY)
+	if (status != HAW_EINTEGRITY)
 		return fail_engine(p, err);
-	haw_error_set(
-		&p->in_error, HAW_EINTEGRITY, HAW_FAULT_PEER, 0,
-		"packet %u failed its integrity check (%s): it was altered on its way, or the keys differ",
-		slot->job.seq, in->keys.suite->name);
-	return failed(p, REASON_MAC_ERROR, err);
+	if (!haw_discard_is_due(p))
+		return fail_integrity(p, slot->job.seq, err);
+	haw_discard_start(p, slot->at, slot->job.seq);
+	return 0;
 }
 
 static int judge_padding(struct haw_packet_state *p, uint32_t length, uint8_t padding, haw_error *err)
@@ -199,7 +217,7 @@ static int deliver(struct haw_packet_state *p, const struct haw_slot *slot, stru
 	uint8_t padding;
 	int rc = judge_status(p, slot, err);
 
-	if (rc < 0)
+	if (rc <= 0)
 		return rc;
 	padding = at[HAW_LENGTH_SIZE];
 	rc = judge_padding(p, length, padding, err);
@@ -218,19 +236,26 @@ static int deliver(struct haw_packet_state *p, const struct haw_slot *slot, stru
 	return 1;
 }
 
+/* Go on with a packet that is not authentic. */
+static int discard(struct haw_packet_state *p, haw_error *err)
+{
+	return haw_discard_is_over(p) ? fail_integrity(p, p->in.discard.seq, err) : 0;
+}
+
 int haw_open_next(struct haw_packet_state *p, struct haw_packet *packet, haw_error *err)
 {
 	struct haw_incoming *in = &p->in;
 	struct haw_slot *slot;
-	int rc;
+	int rc = 0;
 
 	if (in->failed)
 		return failed(p, p->in_error.reason, err);
-	if (in->jobs.count == 0) {
+	if (in->jobs.count == 0 && !in->discard.on)
 		rc = cut_batch(p, err);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc < 0)
+		return rc;
+	if (in->discard.on)
+		return discard(p, err);
 	if (in->jobs.count == 0)
 		return 0;
 	slot = haw_jobs_first(&in->jobs);
@@ -239,7 +264,8 @@ int haw_open_next(struct haw_packet_state *p, struct haw_packet *packet, haw_err
 			return fail_engine(p, err);
 		slot = haw_jobs_first(&in->jobs);
 	}
-	return slot ? deliver(p, slot, packet, err) : 0;
+	rc = slot ? deliver(p, slot, packet, err) : 0;
+	return in->discard.on ? discard(p, err) : rc;
 }
 
 size_t haw_open_release(struct haw_packet_state *p)
@@ -258,6 +284,8 @@ size_t haw_open_wants(const struct haw_packet_state *p)
 	const struct haw_incoming *in = &p->in;
 	size_t have = in->len - (size_t)(in->cut - in->base);
 
+	if (in->discard.on)
+		return (size_t)haw_discard_wants(p);
 	return in->partial > have ? in->partial - have : 0;
 }
 
@@ -267,7 +295,8 @@ int haw_open_poll(struct haw_packet_state *p, haw_error *err)
 
 	if (p->in.failed)
 		return failed(p, p->in_error.reason, err);
-	rc = haw_jobs_run(&p->in.jobs, p->in.keys.engine);
+	/* Behind a packet that is not authentic next() does it. */
+	rc = p->in.discard.on ? 0 : haw_jobs_run(&p->in.jobs, p->in.keys.engine);
 	return rc < 0 ? fail_engine(p, err) : rc;
 }
 

@@ -39,7 +39,8 @@
  * judged only when it has become the first undelivered packet. By then every packet before it
  * was authentic, and keys that came with one of them are in use. Nothing behind CUT is ever
  * written to, so what follows NEWKEYS can be cut again; that is why nothing is opened ahead
- * (single) while the next packet may be NEWKEYS.
+ * (single) while the next packet may be NEWKEYS. Where a MAC covers the plaintext a packet that is
+ * not authentic is judged late (discard.c), so that its length does not show.
  */
 #include "transport/packet/packetizer.h"
 

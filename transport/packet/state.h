@@ -50,6 +50,13 @@ struct haw_outgoing {
 	int failed;
 };
 
+/* What is taken and thrown away behind a packet that is not authentic (discard.c). */
+struct haw_discard {
+	bool on;
+	uint64_t end; /* offset in the stream at which the connection ends */
+	uint32_t seq; /* of the packet */
+};
+
 struct haw_incoming {
 	struct haw_keyed keys; /* how far the stream has been cut */
 	struct haw_jobs jobs;
@@ -59,6 +66,7 @@ struct haw_incoming {
 	uint64_t cut;	    /* offset behind the last packet cut */
 	uint64_t delivered; /* offset behind the last packet handed out */
 	uint32_t partial;   /* wire size of the packet at CUT if it is known and not all there, else 0 */
+	struct haw_discard discard;
 	bool single;
 	uint32_t seq;	    /* of the next packet to be handed out */
 	uint64_t key_packets, key_bytes, packets, bytes; /* handed out */
@@ -89,6 +97,15 @@ int haw_seal_poll(struct haw_packet_state *p, haw_error *err);
 int haw_seal_set_keys(struct haw_packet_state *p, const struct haw_keyed *keys, haw_error *err);
 void haw_seal_abandon(struct haw_packet_state *p);
 void haw_seal_free(struct haw_packet_state *p);
+
+/* discard.c */
+/* Whether a packet under the present keys that is not authentic must not end the connection at once. */
+bool haw_discard_is_due(const struct haw_packet_state *p);
+/* Begin with the packet SEQ at the offset FROM of the stream. What is cut is forgotten as it is done. */
+void haw_discard_start(struct haw_packet_state *p, uint64_t from, uint32_t seq);
+/* Work on what has come; true once it is all there is to be. */
+bool haw_discard_is_over(struct haw_packet_state *p);
+uint64_t haw_discard_wants(const struct haw_packet_state *p);
 
 /* open.c */
 int haw_open_next(struct haw_packet_state *p, struct haw_packet *packet, haw_error *err);
