@@ -343,6 +343,191 @@ static void a_client_may_be_freed_in_its_callback(void)
 	end();
 }
 
+/* ---- An order of the program's own ---- */
+
+struct own_order {
+	unsigned calls;
+	bool saw_methods, saw_refusal, endless;
+	haw_key *key;
+	haw_client *waiting;
+};
+
+static int wrong_password_then_as_usual(void *context, haw_client *client, const haw_auth_state *state,
+					haw_auth_try *next, haw_error *e)
+{
+	struct own_order *own = context;
+
+	own->calls++;
+	if (own->calls == 1 || own->endless) {
+		*next = (haw_auth_try){.kind = HAW_TRY_PASSWORD, .password = "wrong"};
+		return 1;
+	}
+	own->saw_methods |= state->methods && strcmp(state->methods, "publickey,password") == 0;
+	own->saw_refusal |= state->history_count == 1 && state->history[0].kind == HAW_TRY_PASSWORD &&
+			    state->history[0].answered && !state->history[0].partial;
+	return haw_client_auth_default(client, state, next, e);
+}
+
+static void own(const char *engine)
+{
+	haw_key *key = haw_key_generate("ssh-ed25519", 0, "", NULL);
+	const haw_key *keys[] = {key};
+	struct own_order order = {0};
+
+	server.key = key;
+	server.password = "right";
+	server.methods = "publickey,password";
+	CHECK(begin(engine));
+	user.options.keys = keys;
+	user.options.key_count = 1;
+	user.options.auth_next = wrong_password_then_as_usual;
+	user.options.auth_user = &order;
+	CHECK_MSG(user_connect(&user, server.port, &err) == 0, "%s", err.message);
+	CHECK(order.calls == 2 && order.saw_methods && order.saw_refusal);
+	CHECK(server.passwords == 1 && server.keys == 1 && server.nones == 0 && user.asked_count == 0);
+	end();
+	haw_key_free(key);
+}
+
+static void a_program_may_choose_the_order(void)
+{
+	for_engines(own);
+}
+
+/* The server's limit of attempts ends it, or ours. */
+static void an_order_without_end_ends(void)
+{
+	struct own_order order = {.endless = true};
+
+	server.password = "right";
+	CHECK(begin(NULL));
+	user.options.auth_next = wrong_password_then_as_usual;
+	user.options.auth_user = &order;
+	CHECK(user_connect(&user, server.port, &err) < 0);
+	CHECK_MSG(order.calls < 100, "%u", order.calls);
+	end();
+}
+
+static int what_cannot_be_made(void *context, haw_client *client, const haw_auth_state *state,
+			       haw_auth_try *next, haw_error *e)
+{
+	((struct own_order *)context)->calls++;
+	next->kind = HAW_TRY_KEY; /* of no key */
+	return 1;
+}
+
+static int nothing_at_all(void *context, haw_client *client, const haw_auth_state *state, haw_auth_try *next,
+			  haw_error *e)
+{
+	return 0;
+}
+
+static int an_error(void *context, haw_client *client, const haw_auth_state *state, haw_auth_try *next,
+		    haw_error *e)
+{
+	return haw_error_set(e, HAW_ENOTFOUND, HAW_FAULT_LOCAL, 0, "the vault is closed");
+}
+
+static void an_order_may_fail(void)
+{
+	struct own_order order = {0};
+
+	CHECK(begin(NULL));
+	user.options.auth_next = what_cannot_be_made;
+	user.options.auth_user = &order;
+	CHECK(user_connect(&user, server.port, &err) == HAW_ELIMIT && order.calls < 1000);
+	user_forget(&user);
+	user_set(&user, "StrictHostKeyChecking=accept-new");
+	user.options.auth_next = nothing_at_all;
+	CHECK(user_connect(&user, server.port, &err) == HAW_EAUTH);
+	user_forget(&user);
+	user_set(&user, "StrictHostKeyChecking=accept-new");
+	user.options.auth_next = an_error;
+	CHECK(user_connect(&user, server.port, &err) == HAW_ENOTFOUND && strstr(err.message, "vault"));
+	end();
+}
+
+static int later(void *context, haw_client *client, const haw_auth_state *state, haw_auth_try *next,
+		 haw_error *e)
+{
+	struct own_order *order = context;
+
+	if (order->calls++ == 0) {
+		order->waiting = client;
+		return HAW_EAGAIN;
+	}
+	*next = (haw_auth_try){.kind = HAW_TRY_PASSWORD, .password = "right"};
+	return 1;
+}
+
+static void an_order_may_take_its_time(void)
+{
+	struct own_order order = {0};
+	haw_op *op;
+
+	server.password = "right";
+	CHECK(begin(NULL));
+	user.options.auth_next = later;
+	user.options.auth_user = &order;
+	op = user_connect_start(&user, server.port, &err);
+	for (int i = 0; op && i < 20; i++)
+		CHECK(haw_loop_run(user.loop, 10, &err) == 0);
+	CHECK(order.waiting && order.calls == 1 && !haw_op_done(op) && server.passwords == 0);
+	haw_client_auth_resume(order.waiting);
+	haw_client_auth_resume(order.waiting);
+	CHECK_MSG(haw_op_wait(op, WAIT_MS, &err) == 0, "%s", err.message);
+	CHECK(order.calls == 2);
+	haw_client_auth_resume(order.waiting);
+	CHECK(haw_loop_run(user.loop, 0, &err) == 0 && order.calls == 2);
+	haw_op_free(op);
+	end();
+}
+
+static int a_public_key(void *context, haw_client *client, const haw_auth_state *state, haw_auth_try *next,
+			haw_error *e)
+{
+	struct own_order *order = context;
+
+	if (state->history_count > 0)
+		return 0;
+	*next = (haw_auth_try){.kind = HAW_TRY_KEY, .key = order->key};
+	return 1;
+}
+
+static void sign_elsewhere(void *context, haw_question *q)
+{
+	haw_message m;
+	haw_error e;
+
+	if (haw_question_kind(q) != HAW_ASK_SIGN) {
+		haw_question_accept(q);
+		return;
+	}
+	haw_message_write(&m, 0);
+	if (haw_key_sign(server.key, haw_question_algorithm(q), haw_question_data(q), &m, &e) == 0)
+		haw_question_sign(q, haw_message_all(&m).ptr, haw_message_all(&m).len);
+	else
+		haw_question_refuse(q);
+	haw_message_free(&m);
+}
+
+static void a_key_held_elsewhere_signs_by_a_question(void)
+{
+	haw_key *key = haw_key_generate("ssh-ed25519", 0, "", NULL);
+	struct own_order order = {.key = haw_key_from_blob(haw_key_blob(key), NULL)};
+
+	server.key = key;
+	CHECK(begin(NULL));
+	user.options.auth_next = a_public_key;
+	user.options.auth_user = &order;
+	user.options.transport.ask = sign_elsewhere;
+	CHECK_MSG(user_connect(&user, server.port, &err) == 0, "%s", err.message);
+	CHECK(server.keys == 2); /* whether it would do, and the proof */
+	end();
+	haw_key_free(order.key);
+	haw_key_free(key);
+}
+
 int main(void)
 {
 	RUN(a_given_password_logs_in_without_questions);
@@ -360,5 +545,10 @@ int main(void)
 	RUN(a_connection_that_ends_during_a_question_is_told);
 	RUN(a_host_key_is_not_accepted_by_a_text);
 	RUN(a_client_may_be_freed_in_its_callback);
+	RUN(a_program_may_choose_the_order);
+	RUN(an_order_without_end_ends);
+	RUN(an_order_may_fail);
+	RUN(an_order_may_take_its_time);
+	RUN(a_key_held_elsewhere_signs_by_a_question);
 	return harness_end();
 }

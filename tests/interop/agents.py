@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 
+from sshd import end_with_parent
+
 FAILURE, REQUEST_IDENTITIES, IDENTITIES_ANSWER, SIGN_REQUEST, SIGN_RESPONSE = 5, 11, 12, 13, 14
 ED25519_SK, ECDSA_SK = b'sk-ssh-ed25519@openssh.com', b'sk-ecdsa-sha2-nistp256@openssh.com'
 
@@ -32,12 +34,25 @@ class SshAgent:
     def __init__(self, directory, keys=(), *options):
         self.path = os.path.join(directory, 'agent')
         self.child = subprocess.Popen(['ssh-agent', '-D', '-a', self.path], stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.DEVNULL, start_new_session=True)
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                                      preexec_fn=end_with_parent)
         deadline = time.monotonic() + 10
-        while not os.path.exists(self.path) and time.monotonic() < deadline:
+        while not self.answers() and time.monotonic() < deadline:
             time.sleep(0.01)
-        for key in keys:
-            self.add(key, *options)
+        try:
+            for key in keys:
+                self.add(key, *options)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def answers(self):
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(self.path)
+        except OSError:
+            return False
+        return True
 
     def add(self, *arguments):
         subprocess.run(['ssh-add', '-q', *arguments], check=True, stdin=subprocess.DEVNULL,
@@ -108,6 +123,7 @@ class Token:
                              capture_output=True).stdout
         point = string(der[-32:]) if kind == ED25519_SK else string(b'nistp256') + string(der[-65:])
         self.blob = string(kind) + point + string(application)
+        self.certificate = None  # blob; listed and signed for in place of the plain key
 
     def sign(self, data):
         self.counter += 1
@@ -134,11 +150,11 @@ def token_agent(tokens):
     """What an agent that holds TOKENS answers."""
     def answer(number, body):
         if number == REQUEST_IDENTITIES:
-            listed = b''.join(string(t.blob) + string(b'a token') for t in tokens)
+            listed = b''.join(string(t.certificate or t.blob) + string(b'a token') for t in tokens)
             return string(bytes([IDENTITIES_ANSWER]) + struct.pack('>I', len(tokens)) + listed)
         blob, rest = take_string(body)
         for token in tokens:
-            if number == SIGN_REQUEST and token.blob == blob:
+            if number == SIGN_REQUEST and blob in (token.blob, token.certificate):
                 return string(bytes([SIGN_RESPONSE]) + string(token.sign(take_string(rest)[0])))
         return string(bytes([FAILURE]))
     return answer

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every way to prove who one is, against Debian's sshd: agents, certificates, tokens, several methods."""
 
+import base64
 import os
 import re
 import struct
@@ -132,12 +133,9 @@ def order_as_ssh(world):
     client = world.new_client(server)
     client.remove('id_ed25519')
     for key in (keys[0], keys[3]):
-        subprocess.run(['ssh-keygen', '-q', '-s', authority, '-I', 'me', '-n', user_name(), key + '.pub'], check=True,
-                       stderr=subprocess.DEVNULL)
+        certify(authority, key)
     certificate = keys[5] + '-elsewhere.pub'
-    subprocess.run(['ssh-keygen', '-q', '-s', authority, '-I', 'me', '-n', user_name(), keys[5] + '.pub'], check=True,
-                   stderr=subprocess.DEVNULL)
-    os.rename(keys[5] + '-cert.pub', certificate)
+    os.rename(certify(authority, keys[5]), certificate)
     with SshAgent(world.fresh(), [keys[4], keys[1], keys[3]]) as agent:
         for lines in ([f'IdentityFile {keys[0]}'],
                       [f'IdentityFile {key}' for key in keys[:4]],
@@ -179,16 +177,155 @@ def tokens(world):
 
 
 def public_line(token):
-    import base64
     return f'{token.kind.decode()} {base64.b64encode(token.blob).decode()} a token'
+
+
+# ---- Certificates ----
+
+
+def certify(authority, key, *options, principal=None, identity='me'):
+    """Have AUTHORITY sign KEY.pub; the certificate's path."""
+    subprocess.run(['ssh-keygen', '-q', '-s', authority, '-I', identity, '-n', principal or user_name(), *options,
+                    key + '.pub'], check=True, capture_output=True)
+    return key + '-cert.pub'
+
+
+def authority_server(world, authority, *options, **more):
+    return world.new_server(authorized=[], options=[f'TrustedUserCAKeys {authority}.pub', *options], **more)
+
+
+def blob_of(path):
+    with open(path) as file:
+        return base64.b64decode(file.read().split()[1])
+
+
+def certificates(world):
+    """Each type of key and of authority: beside the key, by CertificateFile, in the agent."""
+    kinds = list(HOST_KEY_KINDS)
+    for kind, authority_kind in zip(kinds, kinds[1:] + kinds[:1]):
+        key, authority = user_keys(world, kind, authority_kind)
+        server = authority_server(world, authority)
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        refused(world, client, '-i', key)
+        certificate = certify(authority, key, identity='a name for the log')
+        accepted(world, client, '-i', key)
+        check('a name for the log' in server.log_text(), 'logged in without the certificate')
+        elsewhere = os.path.join(client.home, 'elsewhere')
+        os.rename(certificate, elsewhere)
+        refused(world, client, '-i', key)
+        accepted(world, client, '-i', key, '-o', f'CertificateFile={elsewhere}')
+        os.rename(elsewhere, certificate)
+        with SshAgent(world.fresh(), [key]) as agent:
+            os.rename(key, key + '.away')
+            accepted(world, client, env=socket_of(agent))
+            # The agent holds it; files say only that it is to be used.
+            accepted(world, client, '-o', 'IdentitiesOnly=yes', '-i', key, env=socket_of(agent))
+            accepted(world, client, '-o', 'IdentitiesOnly=yes', '-o', f'CertificateFile={certificate}', '-i', key,
+                     env=socket_of(agent))
+        server.stop()
+
+
+def certificate_digests(world):
+    """RSA certificates with each digest."""
+    key, authority = user_keys(world, 'rsa', 'rsa')
+    certify(authority, key)
+    for algorithm in ('rsa-sha2-256', 'rsa-sha2-512'):
+        name = algorithm + '-cert-v01@openssh.com'
+        server = authority_server(world, authority, f'PubkeyAcceptedAlgorithms {name}')
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        accepted(world, client, '-i', key, '-o', f'PubkeyAcceptedAlgorithms={name}')
+        with SshAgent(world.fresh(), [key]) as agent:
+            accepted(world, client, '-o', f'PubkeyAcceptedAlgorithms={name}', env=socket_of(agent))
+        server.stop()
+
+
+def certificates_that_do_not_do(world):
+    """What the server refuses is refused; what is no user's certificate is not even offered."""
+    key, authority, other = user_keys(world, 'ed25519', 'ed25519', 'ecdsa256')
+    server = authority_server(world, authority)
+    client = world.new_client(server)
+    client.remove('id_ed25519')
+    for options in (['-V', '-2d:-1d'], ['-V', '+1d:+2d'], ['-O', 'source-address=192.0.2.0/24']):
+        certify(authority, key, *options)
+        refused(world, client, '-i', key)
+    certify(authority, key, principal='somebody-else')
+    refused(world, client, '-i', key)
+    certify(other, key)
+    refused(world, client, '-i', key)
+    certify(authority, key, '-h')
+    says(refused(world, client, '-v', '-i', key), "no user's certificate")
+    path = certify(authority, key)
+    accepted(world, client, '-i', key)
+    for text in (b'', b'junk', open(path, 'rb').read()[:-40], open(path, 'rb').read().replace(b'AAAA', b'AAAB', 1)):
+        with open(path, 'wb') as file:
+            file.write(text)
+        says(refused(world, client, '-i', key), '-cert.pub')
+        says(refused(world, client, '-o', f'CertificateFile={path}', '-i', key), '-cert.pub')
+    refused(world, client, '-i', key, '-o', 'CertificateFile=/nonexistent', words=('/nonexistent', 'permission denied'))
+    # A certificate without any private half is passed over.
+    certify(authority, key)
+    os.unlink(key)
+    says(refused(world, client, '-v', '-i', key), 'neither in a file nor in an agent')
+    server.stop()
+
+
+def certificate_of_a_locked_key(world):
+    """The passphrase of the key is asked for once the server wants the certificate, and only then."""
+    key = os.path.join(world.fresh('keys'), 'key')
+    pem = key + '-pem'
+    authority, = user_keys(world, 'ed25519')
+    make_key(key, 'ed25519', 'open sesame')
+    make_key(pem, 'ecdsa256', 'open sesame', '-m', 'PEM')
+    server = authority_server(world, authority)
+    for path in (key, pem):
+        certify(authority, path)
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        for beside in (True, False):
+            if not beside:
+                # Now only its name says that encrypted PEM and certificate belong together.
+                os.unlink(path + '.pub')
+            options = ['-o', f'CertificateFile={path}-cert.pub'] if beside else []
+            source, there = source_file(world), world.path(b'target')
+            dialogue = [(b'enter passphrase', b'wrong\n'), (b'enter passphrase', b'open sesame\n')]
+            result = client.talk(dialogue, '-i', path, *options, source, client.remote(there))
+            succeeded(result)
+            check(trees.same_file(source, there), 'the copy differs')
+    server.stop()
+
+
+def token_certificates(world):
+    for kind in (ED25519_SK, ECDSA_SK):
+        directory = world.fresh('token')
+        token = Token(os.path.join(directory, 'key'), kind)
+        authority, = user_keys(world, 'ed25519')
+        with open(token.path + '.pub', 'w') as file:
+            file.write(public_line(token) + '\n')
+        token.certificate = blob_of(certify(authority, token.path))
+        server = authority_server(world, authority)
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        with Agent(directory, token_agent([token])) as agent:
+            accepted(world, client, env=socket_of(agent))
+        # The certificate in a file, the plain key in the agent.
+        path = os.path.join(client.home, 'certificate')
+        os.rename(token.path + '-cert.pub', path)
+        token.certificate = None
+        with Agent(world.fresh(), token_agent([token])) as agent:
+            accepted(world, client, '-o', f'CertificateFile={path}', env=socket_of(agent))
+        server.stop()
+
+
+# ---- Agents that misbehave ----
 
 
 def bad_agents(world):
     """An agent that breaks the rules costs a note, and the login goes on with the files."""
     key = world.keys.client
     with open(key + '.pub') as file:
-        import base64
-        blob = base64.b64decode(file.read().split()[1])
+            blob = base64.b64decode(file.read().split()[1])
     listed = bytes([agents.IDENTITIES_ANSWER]) + struct.pack('>I', 1) + string(blob) + string(b'x')
     answers = {
         'hangs up': None,
@@ -236,9 +373,7 @@ def agent_hangs(world):
 def bad_signatures(world):
     """Signatures that are none: they are not sent, and the next key has its turn."""
     key, = user_keys(world, 'ecdsa256')
-    import base64
-    with open(key + '.pub') as file:
-        blob = base64.b64decode(file.read().split()[1])
+    blob = blob_of(key + '.pub')
     listed = string(bytes([12]) + struct.pack('>I', 1) + string(blob) + string(b'x'))
     right = string(b'ecdsa-sha2-nistp256')
     server = world.new_server(authorized=[key, world.keys.client])
@@ -258,5 +393,6 @@ def bad_signatures(world):
 
 
 if __name__ == '__main__':
-    main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, bad_agents, agent_hangs,
-          bad_signatures])
+    main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, certificates,
+          certificate_digests, certificates_that_do_not_do, certificate_of_a_locked_key, token_certificates, bad_agents,
+          agent_hangs, bad_signatures])

@@ -72,7 +72,7 @@ struct haw_client {
 	bool host_certified;		/* the host's certificate decided */
 	bool untrusted_host;		/* accepted though it is not to be trusted: it gets no secret */
 	haw_message to_sign;
-	char sign_algorithm[65];
+	const char *sign_algorithm;	/* constant */
 };
 
 /* trust.c */
@@ -87,6 +87,8 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm);
 /* Gather the keys to be tried, in order; the agent, if there is one, has been asked before (AGENT_KEYS: it
  * has answered). */
 void haw_client_load_identities(struct haw_client *client, bool agent_keys);
+/* The private half in the file PATH is known now: nobody is asked for its passphrase again. */
+void haw_client_remember_key(struct haw_client *client, const char *path, haw_key *key);
 void haw_client_free_identities(struct haw_identities *list);
 
 /* sign.c */

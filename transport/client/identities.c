@@ -259,6 +259,21 @@ static void drop_useless(struct haw_client *client, struct haw_identities *list)
 	}
 }
 
+void haw_client_remember_key(struct haw_client *client, const char *path, haw_key *key)
+{
+	struct haw_identities *list = &client->order.keys;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct haw_identity *identity = &list->items[i];
+
+		if (identity->signer || !identity->path || strcmp(identity->path, path) != 0)
+			continue;
+		identity->signer = haw_key_ref(key);
+		if (!identity->key)
+			identity->key = haw_key_ref(key);
+	}
+}
+
 /* ---- All of them ---- */
 
 static void drop_doubles(struct haw_identities *list)

@@ -41,17 +41,25 @@ static void forget_current(struct haw_client *client)
 	memset(&client->current, 0, sizeof(client->current));
 }
 
-void haw_client_free_login(struct haw_client *client)
+/* Private keys and the agent are of no use any more. */
+static void forget_login(struct haw_client *client)
 {
 	haw_timer_cancel(client->loop->io, &client->resume);
 	haw_client_end_signing(client);
 	forget_current(client);
 	haw_op_free(client->agent_list);
+	client->agent_list = NULL;
 	haw_client_free_order(client);
+	haw_agent_free(client->agent);
+	client->agent = NULL;
+}
+
+void haw_client_free_login(struct haw_client *client)
+{
+	forget_login(client);
 	for (size_t i = 0; i < client->history_count; i++)
 		haw_key_free((haw_key *)(uintptr_t)client->history[i].key);
 	free(client->history);
-	haw_agent_free(client->agent);
 }
 
 /* The current attempt goes into the history; false if that is full, which only an iterator without end
@@ -280,6 +288,7 @@ static void attempt_done(void *user, haw_op *op)
 	haw_op_detach(op);
 	if (result == 0) {
 		client->logged_in = true;
+		forget_login(client);
 		haw_client_end(client, 0, NULL);
 	} else if (result == HAW_EAUTH) {
 		haw_client_log(client, 1, "%s", err.message);

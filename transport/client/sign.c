@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "transport/client/client.h"
+#include "transport/hostkey/hostkey.h"
 
 static unsigned tries(const struct haw_client *client)
 {
@@ -104,8 +105,10 @@ static haw_key *open_file(struct haw_client *client, const struct haw_question *
 	if (!q->accepted || q->answer_count == 0 || !q->answers[0][0])
 		return NULL;
 	key = haw_key_load_private(path, q->answers[0], &err);
-	if (key)
+	if (key) {
+		haw_client_remember_key(client, path, key);
 		return key;
+	}
 	haw_client_log(client, 0, "identity file %s", err.message);
 	*again = err.code == HAW_EPASSPHRASE && ++client->passphrase_tries < tries(client);
 	return NULL;
@@ -152,13 +155,17 @@ bool haw_client_sign(void *user, haw_span data, const char *algorithm)
 {
 	struct haw_client *client = user;
 	const haw_auth_try *t = &client->current;
+	const haw_span name = {(const uint8_t *)algorithm, strlen(algorithm)};
+	bool certificate;
+	/* The request names a certificate's algorithm, its signature the key's. */
+	const struct haw_signature_algorithm *plain = haw_key_algorithm_find(name, &certificate);
 
-	if (!t->signer && !t->agent && !t->key_file)
+	if (!plain || (!t->signer && !t->agent && !t->key_file))
 		return false;
 	haw_client_end_signing(client);
 	haw_message_write(&client->to_sign, 0);
 	haw_put_bytes(&client->to_sign, data.ptr, data.len);
-	snprintf(client->sign_algorithm, sizeof(client->sign_algorithm), "%s", algorithm);
+	client->sign_algorithm = plain->name;
 	if (t->signer)
 		sign_with(client, t->signer);
 	else if (t->agent)

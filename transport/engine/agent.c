@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "transport/engine/loop.h"
+#include "transport/hostkey/hostkey.h"
 #include "transport/keys/agent_message.h"
 #include "transport/wire/load.h"
 
@@ -28,7 +29,7 @@ struct agent_op {
 	haw_key *key;
 	haw_message data;
 	haw_message *signature;
-	char algorithm[65];
+	const char *algorithm; /* constant */
 };
 
 struct haw_agent {
@@ -483,16 +484,32 @@ haw_op *haw_agent_list_start(haw_agent *agent, haw_op_fn done, void *user, haw_e
 	return &op->op;
 }
 
+static const struct haw_signature_algorithm *find_algorithm(const char *name)
+{
+	bool certificate;
+
+	return haw_key_algorithm_find((haw_span){(const uint8_t *)name, strlen(name)}, &certificate);
+}
+
+/* The plain algorithm, which signatures name, behind ALGORITHM, which may be a certificate's; NULL if KEY
+ * does not serve it. */
+static const char *served_algorithm(const haw_key *key, const char *algorithm)
+{
+	const char *known;
+
+	for (size_t i = 0; (known = haw_key_algorithm_at(key, i)); i++)
+		if (!algorithm || find_algorithm(known) == find_algorithm(algorithm))
+			return find_algorithm(known)->name;
+	return NULL;
+}
+
 haw_op *haw_agent_sign_start(haw_agent *agent, const haw_key *key, const char *algorithm, haw_span data,
 			     haw_message *signature, haw_op_fn done, void *user, haw_error *err)
 {
-	const char *known;
 	struct agent_op *op;
-	size_t i = 0;
 
-	while ((known = haw_key_algorithm_at(key, i)) && algorithm && strcmp(known, algorithm) != 0)
-		i++;
-	if (!known) {
+	algorithm = served_algorithm(key, algorithm);
+	if (!algorithm) {
 		haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 			      "a key of type %s does not serve the algorithm asked for", haw_key_type(key));
 		return NULL;
@@ -502,9 +519,9 @@ haw_op *haw_agent_sign_start(haw_agent *agent, const haw_key *key, const char *a
 		return NULL;
 	op->key = haw_key_ref(key);
 	op->signature = signature;
-	strcpy(op->algorithm, known);
+	op->algorithm = algorithm;
 	haw_put_bytes(&op->data, data.ptr, data.len);
-	haw_agent_put_sign(&op->request, haw_key_blob(key), data, known);
+	haw_agent_put_sign(&op->request, haw_key_blob(key), data, algorithm);
 	if (haw_message_ok(&op->data) && haw_message_ok(&op->request))
 		return &op->op;
 	haw_op_free(&op->op);

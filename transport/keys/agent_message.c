@@ -34,10 +34,9 @@ void haw_agent_put_sign(haw_message *out, haw_span blob, haw_span data, const ch
 	size_t mark = haw_put_string_begin(out);
 	uint32_t flags = 0;
 
-	/* Those of certificates begin likewise. */
-	if (strncmp(algorithm, "rsa-sha2-256", 12) == 0)
+	if (strcmp(algorithm, "rsa-sha2-256") == 0)
 		flags = RSA_SHA2_256;
-	else if (strncmp(algorithm, "rsa-sha2-512", 12) == 0)
+	else if (strcmp(algorithm, "rsa-sha2-512") == 0)
 		flags = RSA_SHA2_512;
 	haw_put_byte(out, SIGN_REQUEST);
 	haw_put_string(out, blob.ptr, blob.len);

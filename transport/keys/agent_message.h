@@ -11,7 +11,8 @@
 /* OpenSSH's bounds. */
 enum { HAW_AGENT_MESSAGE_MAX = 256 * 1024, HAW_AGENT_KEYS_MAX = 2048 };
 
-/* Append a request. BLOB is the public key whose private half is to sign; ALGORITHM decides the flags. */
+/* Append a request. BLOB is the public key whose private half is to sign; ALGORITHM, a plain
+ * one, decides the flags. */
 void haw_agent_put_list(haw_message *out);
 void haw_agent_put_sign(haw_message *out, haw_span blob, haw_span data, const char *algorithm);
 
