@@ -49,7 +49,7 @@ line.grid { stroke:var(--rule); stroke-width:1 }
 pre { background:var(--card); border:1px solid var(--rule); border-radius:12px; padding:16px 18px;
   overflow-x:auto;
   font:13px/1.55 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace; margin:12px 0 }
-.key { display:inline-block; margin-right:18px; color:var(--soft); font-size:14px }
+.key { display:inline-block; margin-right:18px; font-size:14px }
 .key i { display:inline-block; width:12px; height:12px; border-radius:3px; background:currentColor;
   margin-right:6px;
   vertical-align:-1px } .key span { color:var(--soft) }
@@ -60,7 +60,9 @@ th { font-weight:600; color:var(--soft); white-space:nowrap } td { overflow-wrap
   --c1:#d55e00;
   --c2:#008a64; --c3:#a8487f; --c4:#9a6a00; --c5:#3b86b8; color-scheme:light }
   main { max-width:none; padding:0 } figure,pre,.fact { break-inside:avoid; print-color-adjust:exact;
-  -webkit-print-color-adjust:exact } h2 { break-after:avoid } }
+  -webkit-print-color-adjust:exact } h2,h2+p { break-after:avoid }
+  .grid { grid-template-columns:1fr 1fr; gap:10px } h2 { margin-top:28px }
+  pre { font-size:5.6pt; overflow:visible; break-inside:auto; padding:8px } }
 )css";
 
 } // namespace bench
