@@ -142,6 +142,7 @@ void haw_client_free(haw_client *client)
 	haw_question_abandon(client->question);
 	haw_op_free(client->login);
 	haw_client_free_login(client);
+	haw_client_follow_end(client);
 	haw_transport_op_end_all(&client->connects, HAW_ECANCELED, &gone);
 	haw_transport_free(client->transport);
 	haw_known_hosts_free(client->known_hosts);
@@ -268,10 +269,10 @@ static int prepare(struct haw_client *client, haw_error *err)
 	/* As ssh: an order that the user gave in full is kept, else what can be checked goes first. */
 	if (!wanted || strchr("+-", wanted[0])) {
 		haw_client_order_host_keys(client, list);
-		transport.host_keys = client->host_keys;
 	} else {
-		transport.host_keys = wanted;
+		memcpy(client->host_keys, list, sizeof(list));
 	}
+	transport.host_keys = client->host_keys;
 	if (client->options.batch)
 		transport.ask = NULL;
 	client->transport = haw_transport_create(client->loop, &transport, err);
@@ -279,6 +280,7 @@ static int prepare(struct haw_client *client, haw_error *err)
 		return err ? err->code : HAW_ENOMEM;
 	haw_transport_set_hooks(client->transport, haw_client_judge, haw_client_sign, client);
 	haw_transport_set_ended(client->transport, connection_ended);
+	haw_transport_set_global_request(client->transport, haw_client_global_request);
 	return 0;
 }
 
@@ -365,6 +367,10 @@ haw_channel *haw_client_exec(haw_client *client, const char *command, int timeou
 
 void haw_client_close(haw_client *client, int timeout_ms)
 {
-	if (client->transport && haw_transport_is_open(client->transport))
-		haw_transport_close(client->transport, timeout_ms ? timeout_ms : GOODBYE_MS);
+	if (!client->transport || !haw_transport_is_open(client->transport))
+		return;
+	if (timeout_ms == 0)
+		timeout_ms = GOODBYE_MS;
+	haw_client_follow_wait(client, timeout_ms);
+	haw_transport_close(client->transport, timeout_ms);
 }

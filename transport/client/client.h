@@ -5,6 +5,7 @@
  *   client.c      life and connecting           trust.c  is this the host's key?
  *   identities.c  the keys to be tried          order.c  which attempt comes next, by default
  *   login.c       one attempt after the other   sign.c   who signs, and the passphrase for it
+ *   trust_order.c  which host key algorithms go first    follow.c  a host's new and old keys
  */
 #ifndef HAW_CLIENT_CLIENT_H
 #define HAW_CLIENT_CLIENT_H
@@ -46,7 +47,7 @@ struct haw_client {
 	uint16_t port;
 	enum haw_host_key_policy policy;
 	haw_known_hosts *known_hosts;
-	char host_keys[4096];		/* the list with known types in front */
+	char host_keys[4096];		/* the list that is offered */
 
 	struct haw_transport *transport;
 	struct haw_connect *connect;
@@ -69,8 +70,8 @@ struct haw_client {
 	bool partial, logged_in, freed;
 	struct haw_question *question;
 	haw_key *judged_key;		/* the host's; the key inside where its certificate is not believed */
-	bool host_certified;		/* the host's certificate decided */
 	bool untrusted_host;		/* accepted though it is not to be trusted: it gets no secret */
+	struct haw_follow *follow;	/* the host's keys are to be followed; or NULL */
 	haw_message to_sign;
 	const char *sign_algorithm;	/* constant */
 };
@@ -82,6 +83,15 @@ const char *haw_client_known_name(const struct haw_client *client, uint16_t *por
 /* trust_order.c: put the algorithms of known keys in front of LIST (resolved), into client->host_keys. */
 void haw_client_order_host_keys(struct haw_client *client, const char *list);
 void haw_client_judge(void *user, haw_span blob, const char *algorithm);
+
+/* follow.c */
+/* The host's key was accepted by what the user's own files say, or by a person: take notice of the list of
+ * keys that the server will send. */
+void haw_client_follow_begin(struct haw_client *client);
+void haw_client_follow_end(struct haw_client *client);
+bool haw_client_global_request(void *user, haw_span name, haw_span data);
+/* If the server is proving its new keys, let it. Blocks. */
+void haw_client_follow_wait(struct haw_client *client, int timeout_ms);
 
 /* identities.c */
 /* Gather the keys to be tried, in order; the agent, if there is one, has been asked before (AGENT_KEYS: it

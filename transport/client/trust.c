@@ -113,6 +113,7 @@ static void accept_unsafe(struct haw_client *client)
 		       "passwords and keyboard-interactive are not used: the host key is not to be "
 		       "trusted, and whoever sits in the middle would learn them");
 	client->untrusted_host = true;
+	haw_client_follow_end(client);
 	haw_connection_forbid_secrets(client->transport->connection);
 	accept_key(client);
 }
@@ -197,6 +198,7 @@ static void answered(void *asker, struct haw_question *q)
 	client->question = NULL;
 	if (q->accepted) {
 		remember(client);
+		haw_client_follow_begin(client);
 		accept_key(client);
 		return;
 	}
@@ -285,6 +287,26 @@ static void judge_unknown(struct haw_client *client)
 	}
 }
 
+/* Is the first line that has the key for the host, at its port, in a file of the user's? */
+static bool is_users_own(const struct haw_client *client)
+{
+	haw_known_hosts_entry entry;
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	size_t at = 0;
+
+	while (haw_known_hosts_find(client->known_hosts, host, port, &at, &entry)) {
+		if (entry.marker != HAW_MARKER_NONE ||
+		    !haw_span_equal(entry.blob, haw_key_blob(client->judged_key)))
+			continue;
+		for (size_t i = 0; client->values && i < client->values->user_known_hosts.count; i++)
+			if (strcmp(entry.file, client->values->user_known_hosts.items[i]) == 0)
+				return true;
+		return false;
+	}
+	return false;
+}
+
 static void judge_plain(struct haw_client *client)
 {
 	haw_known_hosts_entry match = {0};
@@ -294,6 +316,8 @@ static void judge_plain(struct haw_client *client)
 	int result = haw_known_hosts_check(client->known_hosts, host, port, client->judged_key, &match, &err);
 
 	if (result == HAW_KNOWN_MATCH) {
+		if (is_users_own(client))
+			haw_client_follow_begin(client);
 		accept_key(client);
 	} else if (result == HAW_KNOWN_REVOKED) {
 		judge_revoked(client, &match);
@@ -385,7 +409,7 @@ static void judge_certificate(struct haw_client *client)
 	} else if (result == HAW_KNOWN_MATCH && check_certificate(client, &err) == 0) {
 		haw_client_log(client, 1, "the host certificate was signed by %s %s, which %s:%zu names",
 			       c->authority_type, c->authority_fingerprint, match.file, match.line);
-		client->host_certified = true;
+		haw_client_follow_end(client);
 		accept_key(client);
 	} else {
 		if (result == HAW_KNOWN_MATCH)
@@ -422,7 +446,6 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 	(void)algorithm;
 	haw_key_free(client->judged_key);
 	client->judged_key = haw_key_ref(client->transport->host_key);
-	client->host_certified = false;
 	result = check_size(client, &err);
 	for (size_t i = 0; revoked && result == 0 && i < revoked->count; i++)
 		result = haw_key_check_revoked(client->judged_key, revoked->items[i], &err);

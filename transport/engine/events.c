@@ -71,6 +71,14 @@ static void global_reply(struct haw_transport *t, const struct haw_event *event)
 	haw_transport_op_end_one(op, HAW_EREFUSED, &err);
 }
 
+static void global_request(struct haw_transport *t, const struct haw_event *event)
+{
+	bool taken = t->global_request && t->global_request(t->hook_user, event->name, event->data);
+
+	if (event->flag)
+		haw_connection_global_reply(t->connection, taken, (haw_span){NULL, 0});
+}
+
 static void version_known(struct haw_transport *t, const char *version)
 {
 	char line[600];
@@ -141,8 +149,7 @@ void haw_transport_handle(struct haw_transport *t, const struct haw_event *event
 					      HAW_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
 		break;
 	case HAW_EVENT_GLOBAL_REQUEST:
-		if (event->flag)
-			haw_connection_global_reply(t->connection, false, (haw_span){NULL, 0});
+		global_request(t, event);
 		break;
 	case HAW_EVENT_GLOBAL_REPLY:
 		global_reply(t, event);

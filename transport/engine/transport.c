@@ -211,6 +211,12 @@ void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_si
 	t->hook_user = user;
 }
 
+void haw_transport_set_global_request(struct haw_transport *t,
+				      bool (*taken)(void *user, haw_span name, haw_span data))
+{
+	t->global_request = taken;
+}
+
 void haw_transport_set_ended(struct haw_transport *t, void (*ended)(void *user, const haw_error *err))
 {
 	t->ended = ended;

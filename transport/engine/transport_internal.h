@@ -66,6 +66,7 @@ struct haw_transport {
 	haw_judge_fn judge;
 	haw_signer_fn signer;
 	void (*ended)(void *user, const haw_error *err);
+	bool (*global_request)(void *user, haw_span name, haw_span data);
 	void *hook_user;
 	haw_key *host_key;
 	char methods[512];
@@ -110,6 +111,9 @@ void haw_transport_fail(struct haw_transport *t, const haw_error *err);
 void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_signer_fn signer, void *user);
 /* Called when the connection has ended, before the user is told. */
 void haw_transport_set_ended(struct haw_transport *t, void (*ended)(void *user, const haw_error *err));
+/* Called with the peer's global requests; returns whether it is one that is known. */
+void haw_transport_set_global_request(struct haw_transport *t,
+				      bool (*taken)(void *user, haw_span name, haw_span data));
 /* The judge's answer. */
 void haw_transport_judged(struct haw_transport *t, bool accept, const haw_error *why_not);
 /* Whether it was the server that ended the last attempt. */

@@ -72,4 +72,8 @@ HAW_MUST_USE int haw_hostkey_verify(EVP_PKEY *key, const char *algorithm, haw_sp
 HAW_MUST_USE int haw_hostkey_verify_blob(haw_span blob, const char *algorithm, haw_span data,
 					 haw_span signature, haw_error *err);
 
+/* Append what a server signs with the key of BLOB to prove, in the session of SESSION_ID, that it holds it
+ * (OpenSSH's PROTOCOL §2.5, hostkeys-prove-00@openssh.com). Either role. */
+void haw_hostkey_put_proof(haw_message *out, haw_span session_id, haw_span blob);
+
 #endif

@@ -193,3 +193,10 @@ int haw_hostkey_verify_blob(haw_span blob, const char *algorithm, haw_span data,
 	haw_message_free(&plain);
 	return result;
 }
+
+void haw_hostkey_put_proof(haw_message *out, haw_span session_id, haw_span blob)
+{
+	haw_put_text(out, "hostkeys-prove-00@openssh.com");
+	haw_put_string(out, session_id.ptr, session_id.len);
+	haw_put_string(out, blob.ptr, blob.len);
+}

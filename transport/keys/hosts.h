@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <hawser/known_hosts.h>
 
@@ -64,5 +65,11 @@ bool haw_hosts_hash(const char *name, const uint8_t *salt, uint8_t *hash);
 bool haw_hosts_plain_name(const char *host, uint16_t port, char *out, size_t size);
 /* Does LINE name the host stored as NAME? */
 bool haw_hosts_line_names(const struct haw_hosts_line *line, const char *name);
+/* What the public struct says of LINE. */
+void haw_hosts_fill_entry(const struct haw_hosts_line *line, haw_known_hosts_entry *entry);
+/* Replace PATH, of which INFO was learned when it was read, by a file with DATA, keeping mode and owner.
+ * HAW_ECHANGED if somebody else has changed it since. */
+int haw_hosts_replace_file(const char *path, const void *data, size_t len, const struct stat *info,
+			   haw_error *err);
 
 #endif

@@ -74,7 +74,7 @@ bool haw_hosts_line_names(const struct haw_hosts_line *line, const char *name)
 	return haw_hosts_hash(name, line->salt, hash) && CRYPTO_memcmp(hash, line->hash, sizeof(hash)) == 0;
 }
 
-static void fill_entry(const struct haw_hosts_line *line, haw_known_hosts_entry *entry)
+void haw_hosts_fill_entry(const struct haw_hosts_line *line, haw_known_hosts_entry *entry)
 {
 	*entry = (haw_known_hosts_entry){
 		.file = line->file,
@@ -91,7 +91,7 @@ bool haw_known_hosts_at(const haw_known_hosts *kh, size_t index, haw_known_hosts
 {
 	if (index >= kh->line_count)
 		return false;
-	fill_entry(kh->lines[index], entry);
+	haw_hosts_fill_entry(kh->lines[index], entry);
 	return true;
 }
 
@@ -106,7 +106,7 @@ bool haw_known_hosts_find(const haw_known_hosts *kh, const char *host, uint16_t 
 		const struct haw_hosts_line *line = kh->lines[(*index)++];
 
 		if (haw_hosts_line_names(line, name)) {
-			fill_entry(line, entry);
+			haw_hosts_fill_entry(line, entry);
 			return true;
 		}
 	}
@@ -200,7 +200,7 @@ static int check_subject(const haw_known_hosts *kh, const char *host, uint16_t p
 		}
 	}
 	if (decided && match)
-		fill_entry(decided, match);
+		haw_hosts_fill_entry(decided, match);
 	return result;
 }
 

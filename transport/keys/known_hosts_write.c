@@ -196,11 +196,37 @@ static int squeeze(uint8_t *data, size_t *len, const char *name)
 	return removed;
 }
 
-static int replace_file(const char *path, const void *data, size_t len, mode_t mode, haw_error *err)
+/* Has PATH been written or replaced since INFO was learned of it? */
+static bool has_changed(const char *path, const struct stat *info)
+{
+	struct stat now;
+
+	return stat(path, &now) < 0 || now.st_ino != info->st_ino || now.st_dev != info->st_dev ||
+	       now.st_size != info->st_size || now.st_mtim.tv_sec != info->st_mtim.tv_sec ||
+	       now.st_mtim.tv_nsec != info->st_mtim.tv_nsec;
+}
+
+/* Write DATA to the new file FD called NAME, and rename it over PATH. */
+static int write_and_rename(int fd, const char *name, const char *path, haw_span data,
+			    const struct stat *info, haw_error *err)
+{
+	/* Whose file it is matters where root works on another's; who cannot give files away owns it. */
+	if (fchown(fd, info->st_uid, info->st_gid) < 0 && errno != EPERM)
+		return haw_file_error(err, path, "cannot replace", errno);
+	if (fchmod(fd, info->st_mode & 07777) < 0 || !haw_file_write_all(fd, data.ptr, data.len) ||
+	    fsync(fd) < 0)
+		return haw_file_error(err, path, "cannot replace", errno);
+	if (has_changed(path, info))
+		return haw_error_set(err, HAW_ECHANGED, HAW_FAULT_LOCAL, 0,
+				     "%s: it was changed by somebody else meanwhile", path);
+	return rename(name, path) < 0 ? haw_file_error(err, path, "cannot replace", errno) : 0;
+}
+
+static int replace_real(const char *path, haw_span data, const struct stat *info, haw_error *err)
 {
 	size_t size = strlen(path) + 8;
 	char *name = malloc(size);
-	int fd, result = 0, number;
+	int fd, result;
 
 	if (!name)
 		return haw_no_memory(err);
@@ -211,14 +237,25 @@ static int replace_file(const char *path, const void *data, size_t len, mode_t m
 		free(name);
 		return result;
 	}
-	if (fchmod(fd, mode & 07777) < 0 || !haw_file_write_all(fd, data, len) || fsync(fd) < 0 ||
-	    rename(name, path) < 0) {
-		number = errno;
+	result = write_and_rename(fd, name, path, data, info, err);
+	if (result < 0)
 		unlink(name);
-		result = haw_file_error(err, path, "cannot replace", number);
-	}
 	close(fd);
 	free(name);
+	return result;
+}
+
+int haw_hosts_replace_file(const char *path, const void *data, size_t len, const struct stat *info,
+			   haw_error *err)
+{
+	/* A link stays a link: its target is replaced. */
+	char *real = realpath(path, NULL);
+	int result;
+
+	if (!real)
+		return haw_file_error(err, path, "cannot find", errno);
+	result = replace_real(real, (haw_span){data, len}, info, err);
+	free(real);
 	return result;
 }
 
@@ -251,7 +288,7 @@ static bool forget_file(haw_known_hosts *kh, const char *path)
 int haw_known_hosts_remove(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
 			   haw_error *err)
 {
-	char name[HAW_HOSTS_NAME_MAX], *real;
+	char name[HAW_HOSTS_NAME_MAX];
 	struct stat info;
 	uint8_t *data;
 	size_t len, all;
@@ -264,13 +301,8 @@ int haw_known_hosts_remove(haw_known_hosts *kh, const char *path, const char *ho
 		return result;
 	all = len;
 	removed = squeeze(data, &len, name);
-	/* A link stays a link: its target is replaced. */
-	real = removed > 0 ? realpath(path, NULL) : NULL;
-	if (removed > 0 && !real)
-		result = haw_file_error(err, path, "cannot find", errno);
-	else if (removed > 0)
-		result = replace_file(real, data, len, info.st_mode, err);
-	free(real);
+	if (removed > 0)
+		result = haw_hosts_replace_file(path, data, len, &info, err);
 	if (result == 0 && removed > 0 && forget_file(kh, path))
 		result = haw_known_hosts_parse(kh, path, data, len, err);
 	haw_text_file_free(data, all);
