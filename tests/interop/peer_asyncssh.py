@@ -2,7 +2,8 @@
 """AsyncSSH as a server, with its own SFTP server.
 
 usage: peer_asyncssh.py JSON     settings: port, home, user, password, host_keys, authorized, and of
-                                 rekey_bytes, sftp (false: none), window
+                                 rekey_bytes, sftp (false: none), window, strict (false: as
+                                 before strict key exchange)
 
 Each login is a line of JSON with what was negotiated.
 """
@@ -35,8 +36,17 @@ class Server(asyncssh.SSHServer):
         print(json.dumps({name: self.conn.get_extra_info(info) for name, info in SAID.items()}), flush=True)
 
 
+def forget_strict():
+    connection = asyncssh.connection.SSHConnection
+    # It would be strict on its own side alone as soon as it hears that the client knows the word.
+    connection._strict_kex = property(lambda self: False, lambda self, value: None)
+    connection._get_extra_kex_algs = lambda self: [b'ext-info-s']
+
+
 async def main():
     os.chdir(SETTINGS['home'])
+    if not SETTINGS.get('strict', True):
+        forget_strict()
     # All that it has, not only what it offers by default.
     names = [[name.decode() for name in known()] for known in (
         asyncssh.kex.get_kex_algs, asyncssh.encryption.get_encryption_algs, asyncssh.mac.get_mac_algs)]

@@ -448,6 +448,16 @@ struct haw_packetizer *haw_connection_packetizer(struct haw_connection *c)
 	return c->packetizer;
 }
 
+/* ChaCha20-Poly1305 knows a packet by its sequence number alone, which inserted packets can set right again;
+ * CBC with a MAC over the ciphertext takes whatever block came before for its IV. GCM counts packets under
+ * its keys, CTR blocks, and with a MAC over the plaintext CBC's first block would have to come out right. */
+static bool is_truncatable(const haw_suite *suite)
+{
+	return suite->cipher_kind == HAW_CIPHER_CHACHA20_POLY1305 ||
+	       ((suite->cipher_kind == HAW_CIPHER_AES_CBC || suite->cipher_kind == HAW_CIPHER_3DES_CBC) &&
+		suite->length_mode == HAW_LENGTH_CLEAR);
+}
+
 void haw_connection_get_names(const struct haw_connection *c, struct haw_connection_names *names)
 {
 	bool known = c->exchanges > 0;
@@ -456,6 +466,8 @@ void haw_connection_get_names(const struct haw_connection *c, struct haw_connect
 		.kex = known ? c->chosen.names[HAW_LIST_KEX] : NULL,
 		.host_key = known ? c->chosen.names[HAW_LIST_HOST_KEY] : NULL,
 		.strict = c->strict,
+		.truncatable = known && !c->strict &&
+			       (is_truncatable(c->chosen.suites[0]) || is_truncatable(c->chosen.suites[1])),
 		.exchanges = c->exchanges,
 	};
 }

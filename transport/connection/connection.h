@@ -138,6 +138,9 @@ struct haw_packetizer *haw_connection_packetizer(struct haw_connection *c);
 struct haw_connection_names {
 	const char *kex, *host_key;
 	bool strict;
+	/* Packets at the beginning could be cut off unnoticed (CVE-2023-48795): not strict, and a suite whose
+	 * packets do without those before them. */
+	bool truncatable;
 	uint32_t exchanges;
 };
 void haw_connection_get_names(const struct haw_connection *c, struct haw_connection_names *names);

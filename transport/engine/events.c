@@ -46,6 +46,11 @@ static void keys_in_force(struct haw_transport *t)
 		 names.exchanges, names.kex, names.host_key, info.suite_out, info.backend_out, info.suite_in,
 		 info.backend_in, names.strict ? ", strict" : "");
 	haw_transport_log(t, names.exchanges == 1 ? 1 : 2, line);
+	if (names.exchanges == 1 && names.truncatable)
+		haw_transport_log(t, 1,
+				  "warning: the peer has no strict key exchange, and with this cipher "
+				  "whoever is on the path can drop the first messages unnoticed "
+				  "(CVE-2023-48795): have the peer updated, or choose AES-GCM or AES-CTR");
 	haw_transport_op_end_all(&t->handshakes, 0, NULL);
 	if (names.exchanges > 1)
 		haw_transport_op_end_all(&t->rekeys, 0, NULL);
