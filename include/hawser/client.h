@@ -58,6 +58,8 @@ typedef struct haw_client_options {
 	haw_auth_next_fn auth_next;	/* the order of attempts to log in (auth.h); NULL: ssh's */
 	void *auth_user;		/* first argument of auth_next */
 	haw_agent_options agent;	/* its path overrides IdentityAgent; "none": no agent */
+	const char *host_key_fingerprint; /* "SHA256:...": any other host key is refused, whatever the policy;
+					   * what one connection has seen binds the next. NULL: any */
 } haw_client_options;
 
 /* Make a client on LOOP. OPTIONS is copied, what it points to is borrowed until the client is

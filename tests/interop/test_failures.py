@@ -187,7 +187,7 @@ def cut_once(world, source, cut, up, engine):
     with Relay(world.server.port, cut=cut) as relay:
         client = world.new_client(world.server, relay.port)
         operands = (source, client.remote(target)) if up else (client.remote(source), target)
-        result = client.cp('-r', *operands, env={'HAWSER_NIC': engine}, timeout=30)
+        result = client.cp('--reconnect', '0', '-r', *operands, env={'HAWSER_NIC': engine}, timeout=30)
         if result.status == 0:  # cut among the farewells
             same(source, target)
             return
@@ -279,7 +279,8 @@ def silent_network(world):
         with Relay(world.server.port, stall=(UP if up else DOWN, 5 << 20)) as relay:
             client = world.new_client(world.server, relay.port)
             operands = (source, client.remote(target)) if up else (client.remote(source), target)
-            result = client.cp('-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=2', *operands, timeout=30)
+            result = client.cp('--reconnect', '0', '-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=2',
+                               *operands, timeout=30)
             ended(result, 255)
             check(2 <= result.seconds < 12, f'noticed after {result.seconds:.1f} s')
         check(not os.path.exists(target), 'a part stands under the final name')

@@ -9,7 +9,7 @@
 
 #include "rate.h"
 
-enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT };
+enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT, OPTION_RECONNECT };
 
 const char cp_usage[] =
 	"usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
@@ -22,6 +22,7 @@ const char cp_usage[] =
 	"  -c CIPHERS         ciphers to offer, as ssh's Ciphers\n"
 	"  -F FILE            read this configuration instead of ~/.ssh/config\n"
 	"  -i FILE            private key to log in with; may be repeated\n"
+	"  -j CONNECTIONS     move data over so many connections at a time\n"
 	"  -L                 follow symbolic links inside trees\n"
 	"  -o NAME=VALUE      an option as in ssh_config; may be repeated\n"
 	"  -P PORT            port of the server\n"
@@ -30,6 +31,7 @@ const char cp_usage[] =
 	"  -r                 copy directories with all that is in them\n"
 	"  -v                 say more; up to three times\n"
 	CP_SCP_USAGE "\n"
+	"  --reconnect SECS   try so long to get a lost connection back (120); 0: do not\n"
 	"  --bwlimit RATE     move at most so many KiB of file data a second, or with a suffix K, M, G\n"
 	"\n" TOOL_BACKEND_USAGE "  --json                    one JSON object a line on standard output\n"
 	"\n"
@@ -37,15 +39,18 @@ const char cp_usage[] =
 	"3 only that sources vanished or changed meanwhile; 255 connection or login failed\n";
 
 /* '+': operands may begin with a dash once the first has been seen, and nothing is permuted. */
-static const char short_options[] = "+46BLc:F:i:o:P:pqrv" CP_SCP_OPTIONS;
+static const char short_options[] = "+46BLc:F:i:j:o:P:pqrv" CP_SCP_OPTIONS;
 
 static const struct option long_options[] = {
 	TOOL_BACKEND_OPTIONS,
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"bwlimit", required_argument, NULL, OPTION_BWLIMIT},
+	{"reconnect", required_argument, NULL, OPTION_RECONNECT},
 	{NULL, 0, NULL, 0},
 };
+
+enum { RECONNECT_S = 120 };
 
 static bool add_word(struct cp_words *words, const char *word, const char *option)
 {
@@ -67,6 +72,20 @@ static bool parse_port(const char *text, uint16_t *port)
 		return false;
 	}
 	*port = (uint16_t)value;
+	return true;
+}
+
+static bool parse_count(const char *option, const char *what, const char *text, unsigned least, unsigned most,
+			unsigned *count)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || value < least || value > most) {
+		fprintf(stderr, "hawser cp: %s takes %s from %u to %u\n", option, what, least, most);
+		return false;
+	}
+	*count = (unsigned)value;
 	return true;
 }
 
@@ -122,6 +141,8 @@ static bool take_option(struct cp_args *args, int option)
 		return true;
 	case 'i':
 		return add_word(&args->identities, optarg, "-i");
+	case 'j':
+		return parse_count("-j", "connections", optarg, 1, CP_CONNECTIONS_MAX, &args->connections);
 	case 'o':
 		return add_word(&args->settings, optarg, "-o");
 	case 'P':
@@ -131,6 +152,8 @@ static bool take_option(struct cp_args *args, int option)
 			return true;
 		fputs("hawser cp: --bwlimit takes KiB a second, or a number with K, M or G, as 5M\n", stderr);
 		return false;
+	case OPTION_RECONNECT:
+		return parse_count("--reconnect", "seconds", optarg, 0, 86400, &args->reconnect_s);
 	case '?':
 		return false;
 	default:
@@ -145,6 +168,8 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 	int option;
 
 	memset(args, 0, sizeof(*args));
+	args->reconnect_s = RECONNECT_S;
+	args->connections = 1;
 	argv[0] = (char *)"hawser cp"; /* how getopt names what is wrong */
 	optind = 1;
 	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {

@@ -12,7 +12,7 @@
 #include "../backends.h"
 #include "scp_args.h"
 
-enum { CP_WORDS_MAX = 64 };
+enum { CP_WORDS_MAX = 64, CP_CONNECTIONS_MAX = 64 };
 
 /* Words given by options that may be repeated; they point into argv. */
 struct cp_words {
@@ -25,6 +25,8 @@ struct cp_args {
 	uint16_t port; /* 0: not given */
 	bool batch, follow, preserve, quiet, recursive, json;
 	int verbose;
+	uint32_t reconnect_s; /* how long a lost connection is tried to be had back; 0: not at all */
+	unsigned connections;
 	uint64_t rate; /* bytes a second at most, of file data; 0: no limit */
 	const char *ciphers, *config_file;
 	struct cp_words identities, settings;

@@ -10,9 +10,9 @@
 #include "interrupt.h"
 #include "program.h"
 #include "prompt.h"
-#include "session.h"
+#include "remote_internal.h"
 
-enum { GOODBYE_MS = 2000, SFTP_TIMEOUT_MS = 120000 };
+enum { SFTP_TIMEOUT_MS = 120000 };
 
 /* ---- Configuration ---- */
 
@@ -177,25 +177,41 @@ static bool calibrate(struct cp_session *s, const haw_host_values *values)
 
 /* ---- What the library has to say ---- */
 
-static void on_log(void *user, int level, const char *line)
-{
-	struct cp_session *s = user;
-
-	cp_report_note(&s->report, level, line);
-}
-
 static void on_banner(void *user, const char *text)
 {
-	struct cp_session *s = user;
+	struct cp_conn *conn = user;
 
-	if (!s->args->quiet)
-		cp_report_note(&s->report, 0, text);
+	/* Once is enough. */
+	if (!conn->s->args->quiet && conn->s->remote.early)
+		cp_report_note(&conn->s->report, 0, text);
 }
 
+static void on_conn_log(void *user, int level, const char *line)
+{
+	struct cp_conn *conn = user;
+
+	/* What was said at the first login is not said at each. */
+	cp_report_note(&conn->s->report, level == 0 && !conn->s->remote.early ? 1 : level, line);
+}
+
+/* A person is asked while nothing else goes on. What was typed before is used again. */
 static void on_question(void *user, haw_question *question)
 {
-	(void)user;
-	cp_prompt(question);
+	struct cp_conn *conn = user;
+	struct cp_session *s = conn->s;
+	const char *known = s->remote.fingerprint;
+
+	if (haw_question_kind(question) == HAW_ASK_HOST_KEY && known[0]) {
+		if (strcmp(haw_question_fingerprint(question), known) == 0)
+			haw_question_accept(question);
+		else
+			haw_question_refuse(question);
+	} else if (!cp_answers_give(&s->remote.answers, conn->login, question)) {
+		if (cp_remote_ready(s))
+			haw_question_refuse(question);
+		else
+			cp_prompt(question, &s->remote.answers, conn->login);
+	}
 }
 
 /* ---- Connecting ---- */
@@ -214,55 +230,109 @@ static bool make_loop(struct cp_session *s)
 	return s->loop != NULL;
 }
 
-static bool make_client(struct cp_session *s, const haw_host_values *values)
+static bool make_client(struct cp_session *s, struct cp_conn *conn, haw_error *err)
 {
+	const haw_host_values *values = haw_host_config_values(s->host_config);
 	haw_client_options options = {.size = sizeof(options), .config = s->host_config};
-	haw_error err;
 
 	options.family = s->args->family;
 	options.batch = s->args->batch || values->batch_mode;
+	options.host_key_fingerprint = s->remote.fingerprint[0] ? s->remote.fingerprint : NULL;
 	options.transport.size = sizeof(options.transport);
 	options.transport.selector = s->selector;
 	options.transport.ciphers = s->ciphers[0] ? s->ciphers : NULL;
 	options.transport.ask = !options.batch && cp_prompt_possible() ? on_question : NULL;
 	options.transport.banner = on_banner;
-	options.transport.log = on_log;
-	options.transport.user = s;
-	if (!make_loop(s))
+	options.transport.log = on_conn_log;
+	options.transport.user = conn;
+	conn->client = haw_client_new(s->loop, &options, err);
+	return conn->client != NULL;
+}
+
+/* Through another program, which asks the user itself if it must, and takes its time for that. */
+static bool start_program(struct cp_session *s, struct cp_conn *conn, haw_error *err)
+{
+	haw_stream *stream;
+
+	s->program = cp_program_start(&s->report, &s->args->scp, s->peer, s->args->port, NULL);
+	if (!s->program) {
+		haw_error_set(err, HAW_ECANCELED, HAW_FAULT_LOCAL, 0, "nothing could be started");
 		return false;
-	s->client = haw_client_new(s->loop, &options, &err);
-	if (!s->client)
-		cp_report_wrong(&s->report, "%s", err.message);
-	return s->client != NULL;
+	}
+	stream = haw_stream_new_fds(s->program->fd, s->program->fd, err);
+	if (!stream)
+		return false;
+	s->program->fd = -1;
+	conn->opening = haw_sftp_start_stream(s->loop, stream, &conn->sftp, NULL, NULL, err);
+	haw_stream_free(stream);
+	return conn->opening != NULL;
+}
+
+static bool is_through_program(const struct cp_session *s)
+{
+	return s->args->scp.program || s->args->scp.server;
 }
 
 /* Log in and open the session; both are started at once, so that nothing waits that need not. */
-static bool open_session(struct cp_session *s, const haw_host_values *values)
+bool cp_connect_start(struct cp_session *s, struct cp_conn *conn, haw_error *err)
 {
-	uint32_t limit = values->connect_timeout_s ? values->connect_timeout_s * 1000 : SFTP_TIMEOUT_MS;
-	haw_op *connect, *sftp = NULL;
-	haw_error err;
-	int result;
+	const haw_host_values *values;
 
-	connect = haw_client_connect_start(s->client, NULL, NULL, &err);
-	if (connect)
-		sftp = haw_client_sftp_start(s->client, &s->sftp, NULL, NULL, &err);
-	if (sftp && s->ask_path)
-		s->asked = haw_sftp_stat_start(s->sftp, s->ask_path, true, NULL, NULL, &err);
-	result = sftp ? cp_wait(s, connect, &err) : err.code;
-	if (result == 0) {
-		result = cp_wait_until(s, sftp, cp_now_ns() + limit * 1000000ull, &err);
-		if (result < 0)
-			haw_error_prefix(&err, "the SFTP session could not be opened");
+	conn->deadline_ns = conn->patience_ns = 0;
+	if (is_through_program(s))
+		return start_program(s, conn, err);
+	values = haw_host_config_values(s->host_config);
+	conn->patience_ns =
+		(values->connect_timeout_s ? values->connect_timeout_s * 1000 : SFTP_TIMEOUT_MS) * 1000000ull;
+	if (!make_client(s, conn, err))
+		return false;
+	conn->connecting = haw_client_connect_start(conn->client, NULL, NULL, err);
+	if (conn->connecting)
+		conn->opening = haw_client_sftp_start(conn->client, &conn->sftp, NULL, NULL, err);
+	return conn->opening != NULL;
+}
+
+static void path_known(void *user, struct cp_reply *reply)
+{
+	struct cp_asked *asked = user;
+
+	asked->code = cp_reply_result(reply, &asked->err);
+	cp_reply_attrs(reply, &asked->attrs);
+	asked->done = true;
+}
+
+static bool connected(void *user)
+{
+	const struct cp_session *s = user;
+
+	/* There is nothing to clean up yet. */
+	cp_interrupt_end();
+	return s->lost || cp_remote_ready(s);
+}
+
+static void no_turn(void *user)
+{
+	(void)user;
+}
+
+static bool open_session(struct cp_session *s)
+{
+	haw_error err;
+
+	if (!make_loop(s))
+		return false;
+	if (!cp_remote_begin(s, is_through_program(s) ? 1 : s->args->connections)) {
+		cp_report_wrong(&s->report, "out of memory");
+		return false;
 	}
+	if (s->ask_path && !cp_sftp_stat(s, s->ask_path, true, path_known, &s->asked, &err)) {
+		s->asked.code = err.code;
+		s->asked.err = err;
+		s->asked.done = true;
+	}
+	cp_session_run(s, connected, no_turn, s);
 	cp_prompt_end();
-	haw_op_free(sftp);
-	haw_op_free(connect);
-	if (result < 0) {
-		s->lost = true;
-		cp_report_lost(&s->report, s->host_text, &err);
-	}
-	return result == 0;
+	return !s->lost;
 }
 
 /* Say at -v who protects packets with the suite NAME, and why. */
@@ -287,7 +357,7 @@ static void account(struct cp_session *s, bool upload)
 	haw_transport_info info = {.size = sizeof(info)};
 	const char *suite, *backend;
 
-	haw_transport_get_info(haw_client_transport(s->client), &info);
+	haw_transport_get_info(haw_client_transport(cp_remote_ready(s)->client), &info);
 	suite = upload ? info.suite_out : info.suite_in;
 	backend = upload ? info.backend_out : info.backend_in;
 	snprintf(s->suite, sizeof(s->suite), "%s", suite ? suite : "");
@@ -303,47 +373,6 @@ static void account(struct cp_session *s, bool upload)
 	s->report.peer = s->peer_version;
 }
 
-/* ---- Through a program ---- */
-
-/* As open_session, but for the time that the program takes to log in: it may ask the user. */
-static bool open_program(struct cp_session *s)
-{
-	haw_stream *stream;
-	haw_op *sftp = NULL;
-	haw_error err;
-	int result;
-
-	s->program = cp_program_start(&s->report, &s->args->scp, s->peer, s->args->port, NULL);
-	if (!s->program)
-		return false;
-	stream = haw_stream_new_fds(s->program->fd, s->program->fd, &err);
-	if (stream) {
-		s->program->fd = -1;
-		sftp = haw_sftp_start_stream(s->loop, stream, &s->sftp, NULL, NULL, &err);
-		haw_stream_free(stream);
-	}
-	if (sftp && s->ask_path)
-		s->asked = haw_sftp_stat_start(s->sftp, s->ask_path, true, NULL, NULL, &err);
-	result = sftp ? cp_wait(s, sftp, &err) : err.code;
-	haw_op_free(sftp);
-	if (result < 0) {
-		s->lost = true;
-		haw_error_prefix(&err, "the SFTP session could not be opened");
-		cp_report_lost(&s->report, s->host_text, &err);
-	}
-	return result == 0;
-}
-
-static bool connect_program(struct cp_session *s)
-{
-	if (!make_loop(s) || !open_program(s))
-		return false;
-	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
-	s->report.engine = s->engine;
-	s->report.protocol = "sftp";
-	return true;
-}
-
 /* ---- Both ---- */
 
 /* What the user allows, and the server. */
@@ -352,8 +381,8 @@ static void begin_flow(struct cp_session *s, bool upload)
 	const struct cp_scp_args *scp = &s->args->scp;
 	uint64_t most = scp->buffer ? scp->buffer : UINT64_MAX;
 
-	s->extensions = haw_sftp_extensions(s->sftp);
-	haw_sftp_get_limits(s->sftp, &s->limits);
+	s->extensions = haw_sftp_extensions(cp_remote_ready(s)->sftp);
+	haw_sftp_get_limits(cp_remote_ready(s)->sftp, &s->limits);
 	if (s->limits.read > most)
 		s->limits.read = most;
 	if (s->limits.write > most)
@@ -365,6 +394,16 @@ static void begin_flow(struct cp_session *s, bool upload)
 	s->flow.requests_limit = scp->requests;
 }
 
+static bool connect_program(struct cp_session *s)
+{
+	if (!open_session(s))
+		return false;
+	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
+	s->report.engine = s->engine;
+	s->report.protocol = "sftp";
+	return true;
+}
+
 static bool connect_client(struct cp_session *s, bool upload)
 {
 	const haw_host_values *values;
@@ -373,6 +412,7 @@ static bool connect_client(struct cp_session *s, bool upload)
 	if (!load_config(s))
 		return false;
 	values = haw_host_config_values(s->host_config);
+	s->attempts = values->connection_attempts;
 	if (values->log_level >= HAW_LOG_LEVEL_DEBUG1 && s->report.verbose < 1)
 		s->report.verbose = (int)values->log_level - HAW_LOG_LEVEL_DEBUG1 + 1;
 	if (!check_lists(s, values) || !choose_backends(s))
@@ -381,7 +421,7 @@ static bool connect_client(struct cp_session *s, bool upload)
 		return false;
 	for (size_t i = 0; (note = haw_host_config_note(s->host_config, i)); i++)
 		cp_report_note(&s->report, 1, note);
-	if (!make_client(s, values) || !open_session(s, values))
+	if (!open_session(s))
 		return false;
 	account(s, upload);
 	return true;
@@ -389,9 +429,7 @@ static bool connect_client(struct cp_session *s, bool upload)
 
 bool cp_connect(struct cp_session *s, bool upload)
 {
-	bool program = s->args->scp.program || s->args->scp.server;
-
-	if (program ? !connect_program(s) : !connect_client(s, upload))
+	if (is_through_program(s) ? !connect_program(s) : !connect_client(s, upload))
 		return false;
 	begin_flow(s, upload);
 	s->report.moving = true;
@@ -400,14 +438,7 @@ bool cp_connect(struct cp_session *s, bool upload)
 
 void cp_disconnect(struct cp_session *s)
 {
-	haw_op_free(s->asked);
-	s->asked = NULL;
-	haw_sftp_free(s->sftp);
-	s->sftp = NULL;
-	if (s->client && !s->lost)
-		haw_client_close(s->client, GOODBYE_MS);
-	haw_client_free(s->client);
-	s->client = NULL;
+	cp_remote_end(s);
 	cp_program_end(&s->report, s->program);
 	s->program = NULL;
 	if (!s->borrows_loop) {

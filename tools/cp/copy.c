@@ -89,10 +89,12 @@ static bool configure(struct cp_session *s, const struct cp_location *peer)
 /* From one host to another. Both sessions live on one loop; the account is that of the first. */
 static void run_between(struct cp_session *s, const struct operands *o, char **paths)
 {
-	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = &o->destination};
+	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = &o->destination, .raw = true};
 
 	s->peer = &o->sources[0];
 	s->host_text = s->peer->host;
+	s->raw = true;
+	s->companion = &to;
 	if (cp_connect(s, false)) {
 		to.loop = s->loop;
 		to.borrows_loop = true;
@@ -102,6 +104,7 @@ static void run_between(struct cp_session *s, const struct operands *o, char **p
 		if (configure(&to, to.peer) && cp_connect(&to, true))
 			cp_relay(s, &to, paths, o->count, to.peer->path);
 		cp_disconnect(&to);
+		s->companion = NULL;
 		haw_host_config_free(to.tool_config);
 		s->report.failed += to.report.failed;
 		s->report.lost |= to.report.lost;

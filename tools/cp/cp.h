@@ -11,7 +11,8 @@
  *   upload_*  source     local files to the server: directories, files, where their bytes come from
  *   download_* sink      the other way
  *   local                both sides here
- *   flow                 how much may be under way
+ *   remote_*  answers    requests that are answered whatever happens to the connections
+ *   flow  rate           how much may be under way, and how fast
  *   report progress json what the user is told
  */
 #ifndef CP_CP_H

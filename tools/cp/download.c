@@ -150,16 +150,16 @@ static void take_operand(struct cp_download *dl, const char *path, const haw_att
 	free(own);
 }
 
-static void asked(void *user, haw_op *op)
+static void asked(void *user, struct cp_reply *op)
 {
 	struct operand *o = user;
 	struct cp_download *dl = o->dl;
 	haw_attrs attrs = {0};
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code == 0) {
-		haw_sftp_op_attrs(op, &attrs);
+		cp_reply_attrs(op, &attrs);
 		take_operand(dl, o->path, &attrs);
 	} else if (!cp_session_ended(dl->s, code, &err) && !dl->s->stopped) {
 		cp_dl_fail(dl->s, o->path, cp_reason(&err));
@@ -173,12 +173,12 @@ static void ask(struct cp_download *dl, const char *path)
 {
 	struct operand *o = calloc(1, sizeof(*o));
 	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
-	haw_op *op = NULL;
+	struct cp_reply *op = NULL;
 
 	if (o) {
 		o->dl = dl;
 		o->path = path;
-		op = haw_sftp_stat_start(dl->s->sftp, path, true, asked, o, &err);
+		op = cp_sftp_stat(dl->s, path, true, asked, o, &err);
 	}
 	if (!op) {
 		free(o);
@@ -186,7 +186,6 @@ static void ask(struct cp_download *dl, const char *path)
 			cp_dl_fail(dl->s, path, err.message);
 		return;
 	}
-	haw_op_detach(op);
 	dl->work++;
 	dl->base->references++;
 }
@@ -257,12 +256,12 @@ void cp_download(struct cp_session *s, char **sources, size_t count, const char 
 	if (dl.base) {
 		dl.rename_to = name;
 		/* What replies make room for leaves together, at the end of each batch of them. */
-		haw_sftp_set_batch(s->sftp, pump, &dl);
+		cp_remote_set_batch(s, pump, &dl);
 		for (size_t i = 0; i < glob.count; i++)
 			ask(&dl, glob.paths[i]);
 		cp_dl_dir_put(dl.base);
 		cp_session_run(s, finished, pump, &dl);
-		haw_sftp_set_batch(s->sftp, NULL, NULL);
+		cp_remote_set_batch(s, NULL, NULL);
 	}
 	cp_glob_free(&glob);
 	free(name);

@@ -31,7 +31,7 @@ struct cp_dl_dir {
 	char *real;		/* its canonical name there, where links are followed */
 	int fd;
 	haw_attrs attrs;
-	haw_file *listing;
+	struct cp_file *listing;
 	unsigned references, reading;
 	bool fresh;		/* nothing stands in it but what this run has put there */
 	bool made, failed, base, listed;
@@ -45,7 +45,7 @@ struct cp_dl_file {
 	char *name;		/* here */
 	char *remote;		/* there */
 	haw_attrs attrs;
-	haw_file *file;
+	struct cp_file *file;
 	struct cp_sink sink;
 	uint64_t size;		/* as far as announced, or more where it was found to have grown */
 	uint64_t requested, end;	/* asked for up to here; where the end was met */

@@ -44,17 +44,17 @@ static void came_short(struct cp_dl_file *f, const struct piece *p, uint32_t cou
 	}
 }
 
-static void piece_done(void *user, haw_op *op)
+static void piece_done(void *user, struct cp_reply *op)
 {
 	struct piece *p = user;
 	struct cp_dl_file *f = p->f;
 	struct cp_session *s = session(f);
 	haw_error err;
-	int code = haw_op_result(op, NULL);
+	int code = cp_reply_result(op, NULL);
 	uint32_t count;
 
 	if (code < 0)
-		code = haw_op_result(op, &err);
+		code = cp_reply_result(op, &err);
 	f->pending--;
 	cp_flow_done(&s->flow, p->len, p->sent_ns, cp_now_ns());
 	if (code == HAW_EEND) {
@@ -63,7 +63,7 @@ static void piece_done(void *user, haw_op *op)
 	} else if (code < 0) {
 		cp_dl_file_check(f, code, &err);
 	} else {
-		count = haw_sftp_op_count(op);
+		count = cp_reply_count(op);
 		s->report.bytes += count;
 		if (p->offset + count > f->size)
 			f->size = p->offset + count + READ_MAX; /* it has grown: on to its end */
@@ -82,48 +82,46 @@ static bool ask(struct cp_dl_file *f, uint64_t offset, uint32_t len)
 {
 	struct piece *p = malloc(sizeof(*p));
 	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
-	haw_op *op = NULL;
+	struct cp_reply *op = NULL;
 
 	if (p) {
 		*p = (struct piece){.f = f, .offset = offset, .len = len, .sent_ns = cp_now_ns()};
-		op = haw_file_read_start(f->file, offset, len, piece_view, piece_done, p, &err);
+		op = cp_file_read(f->file, offset, len, piece_view, piece_done, p, &err);
 	}
 	if (!op) {
 		free(p);
 		cp_dl_file_check(f, err.code, &err);
 		return false;
 	}
-	haw_op_detach(op);
 	f->pending++;
 	cp_flow_sent(&session(f)->flow, len);
 	return true;
 }
 
 /* All is read: has it changed meanwhile? */
-static void stat_again(void *user, haw_op *op)
+static void stat_again(void *user, struct cp_reply *op)
 {
 	struct cp_dl_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	f->pending--;
 	if (code < 0)
 		cp_session_ended(session(f), code, &err);
 	else
-		haw_sftp_op_attrs(op, &f->now);
+		cp_reply_attrs(op, &f->now);
 	cp_dl_file_settle(f);
 }
 
 void cp_dl_data_check(struct cp_dl_file *f)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (f->whole || f->failed || !f->opened.flags || !cp_running(session(f)))
 		return;
-	op = haw_file_stat_start(f->file, stat_again, f, &err);
+	op = cp_file_stat(f->file, stat_again, f, &err);
 	if (op) {
-		haw_op_detach(op);
 		f->pending++;
 	}
 }

@@ -221,11 +221,11 @@ void cp_dl_file_settle(struct cp_dl_file *f)
 	destroy(f);
 }
 
-static void closed(void *user, haw_op *op)
+static void closed(void *user, struct cp_reply *op)
 {
 	struct cp_dl_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	f->pending--;
 	/* What CLOSE says of a file that was only read does not matter, but for the session. */
@@ -237,12 +237,11 @@ static void closed(void *user, haw_op *op)
 static void close_file(struct cp_dl_file *f)
 {
 	haw_error err;
-	haw_op *op = haw_file_close_start(f->file, closed, f, &err);
+	struct cp_reply *op = cp_file_close(f->file, closed, f, &err);
 
 	f->file = NULL;
 	f->closed = true;
 	if (op) {
-		haw_op_detach(op);
 		f->pending++;
 	} else {
 		cp_dl_file_check(f, err.code, &err);
@@ -277,19 +276,19 @@ static void whole_view(void *user, uint64_t offset, haw_span view)
 	cp_dl_file_take(f, offset, view);
 }
 
-static void whole_done(void *user, haw_op *op)
+static void whole_done(void *user, struct cp_reply *op)
 {
 	struct cp_dl_file *f = user;
 	struct cp_session *s = session(f);
 	haw_error err;
-	int code = haw_op_result(op, NULL);
+	int code = cp_reply_result(op, NULL);
 
 	if (code < 0)
-		code = haw_op_result(op, &err);
+		code = cp_reply_result(op, &err);
 	f->pending--;
 	cp_flow_done(&s->flow, f->size, f->sent_ns, cp_now_ns());
 	if (code == 0) {
-		f->end = haw_sftp_op_count(op);
+		f->end = cp_reply_count(op);
 		s->report.bytes += f->end;
 	} else if (code == HAW_EEND) {
 		f->end = 0;
@@ -302,12 +301,12 @@ static void whole_done(void *user, haw_op *op)
 static void read_whole(struct cp_dl_file *f)
 {
 	haw_error err;
-	haw_op *op = haw_file_read_start(f->file, 0, (uint32_t)f->size + 1, whole_view, whole_done, f, &err);
+	struct cp_reply *op =
+		cp_file_read(f->file, 0, (uint32_t)f->size + 1, whole_view, whole_done, f, &err);
 
 	f->end = UINT64_MAX;
 	f->sent_ns = cp_now_ns();
 	if (op) {
-		haw_op_detach(op);
 		f->pending++;
 		cp_flow_sent(&session(f)->flow, f->size);
 	} else {
@@ -316,15 +315,15 @@ static void read_whole(struct cp_dl_file *f)
 	close_file(f);
 }
 
-static void stat_opened(void *user, haw_op *op)
+static void stat_opened(void *user, struct cp_reply *op)
 {
 	struct cp_dl_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	f->pending--;
 	if (code == 0)
-		haw_sftp_op_attrs(op, &f->opened);
+		cp_reply_attrs(op, &f->opened);
 	else
 		cp_session_ended(session(f), code, &err);
 	cp_dl_file_settle(f);
@@ -341,10 +340,9 @@ void cp_dl_file_activate(struct cp_dl_file *f)
 static void read_pieces(struct cp_dl_file *f)
 {
 	haw_error err;
-	haw_op *op = haw_file_stat_start(f->file, stat_opened, f, &err);
+	struct cp_reply *op = cp_file_stat(f->file, stat_opened, f, &err);
 
 	if (op) {
-		haw_op_detach(op);
 		f->pending++;
 	}
 	f->end = UINT64_MAX;
@@ -352,20 +350,20 @@ static void read_pieces(struct cp_dl_file *f)
 		cp_dl_file_activate(f);
 }
 
-static void opened(void *user, haw_op *op)
+static void opened(void *user, struct cp_reply *op)
 {
 	struct cp_dl_file *f = user;
 	struct cp_session *s = session(f);
 	haw_error err;
-	int code = haw_op_result(op, NULL);
+	int code = cp_reply_result(op, NULL);
 
 	f->pending--;
 	cp_flow_answered(&s->flow, f->sent_ns, cp_now_ns());
 	if (code < 0) {
-		code = haw_op_result(op, &err);
+		code = cp_reply_result(op, &err);
 		cp_dl_file_check(f, code, &err);
 	} else {
-		f->file = haw_sftp_op_file(op);
+		f->file = cp_reply_file(op);
 		if (f->whole)
 			read_whole(f);
 		else
@@ -381,7 +379,7 @@ void cp_dl_file_start(struct cp_dl_file *f)
 	struct cp_session *s = session(f);
 	const haw_attrs none = {0};
 	haw_error err;
-	haw_op *op = NULL;
+	struct cp_reply *op = NULL;
 
 	s->flow.files++;
 	f->size = f->attrs.flags & HAW_ATTR_SIZE ? f->attrs.size : 0;
@@ -389,9 +387,8 @@ void cp_dl_file_start(struct cp_dl_file *f)
 		   f->size < s->limits.read && !cp_flow_paced(&s->flow);
 	f->sent_ns = cp_now_ns();
 	if (cp_running(s))
-		op = haw_sftp_open_start(s->sftp, f->remote, HAW_OPEN_READ, &none, opened, f, &err);
+		op = cp_sftp_open(s, f->remote, HAW_OPEN_READ, &none, opened, f, &err);
 	if (op) {
-		haw_op_detach(op);
 		f->pending++;
 		return;
 	}

@@ -71,17 +71,17 @@ static void put(struct link *l, haw_span path)
 	free(target);
 }
 
-static void read_done(void *user, haw_op *op)
+static void read_done(void *user, struct cp_reply *op)
 {
 	struct link *l = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0) {
 		fail(l, code, &err);
 		return;
 	}
-	put(l, haw_sftp_op_path(op));
+	put(l, cp_reply_path(op));
 	destroy(l);
 }
 
@@ -89,14 +89,12 @@ void cp_dl_link_add(struct cp_dl_dir *dir, const char *remote, const char *name)
 {
 	struct link *l = new_link(dir, remote, name);
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (!l)
 		return;
-	op = haw_sftp_readlink_start(dir->dl->s->sftp, remote, read_done, l, &err);
-	if (op)
-		haw_op_detach(op);
-	else
+	op = cp_sftp_readlink(dir->dl->s, remote, read_done, l, &err);
+	if (!op)
 		fail(l, err.code, &err);
 }
 
@@ -115,12 +113,12 @@ static bool is_around(const struct cp_dl_dir *dir, haw_span real)
 	return false;
 }
 
-static void real_known(void *user, haw_op *op)
+static void real_known(void *user, struct cp_reply *op)
 {
 	struct link *l = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
-	haw_span path = code == 0 ? haw_sftp_op_path(op) : (haw_span){NULL, 0};
+	int code = cp_reply_result(op, &err);
+	haw_span path = code == 0 ? cp_reply_path(op) : (haw_span){NULL, 0};
 	char *real;
 
 	if (code < 0) {
@@ -138,22 +136,20 @@ static void real_known(void *user, haw_op *op)
 	destroy(l);
 }
 
-static void target_known(void *user, haw_op *op)
+static void target_known(void *user, struct cp_reply *op)
 {
 	struct link *l = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0) {
 		fail(l, code, &err);
 		return;
 	}
-	haw_sftp_op_attrs(op, &l->attrs);
+	cp_reply_attrs(op, &l->attrs);
 	if (S_ISDIR(l->attrs.mode)) {
-		op = haw_sftp_realpath_start(l->dir->dl->s->sftp, l->remote, real_known, l, &err);
-		if (op)
-			haw_op_detach(op);
-		else
+		op = cp_sftp_realpath(l->dir->dl->s, l->remote, real_known, l, &err);
+		if (!op)
 			fail(l, err.code, &err);
 		return;
 	}
@@ -168,13 +164,11 @@ void cp_dl_link_follow(struct cp_dl_dir *dir, const char *remote, const char *na
 {
 	struct link *l = new_link(dir, remote, name);
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (!l)
 		return;
-	op = haw_sftp_stat_start(dir->dl->s->sftp, remote, true, target_known, l, &err);
-	if (op)
-		haw_op_detach(op);
-	else
+	op = cp_sftp_stat(dir->dl->s, remote, true, target_known, l, &err);
+	if (!op)
 		fail(l, err.code, &err);
 }

@@ -72,7 +72,7 @@ static void take_entry(struct cp_dl_dir *dir, const haw_name *entry)
 	free(remote);
 }
 
-static void ignored(void *user, haw_op *op)
+static void ignored(void *user, struct cp_reply *op)
 {
 	(void)user;
 	(void)op;
@@ -80,30 +80,24 @@ static void ignored(void *user, haw_op *op)
 
 static void finish(struct cp_dl_dir *dir)
 {
-	haw_error err;
-	haw_op *op = NULL;
-
 	if (dir->listing)
-		op = haw_file_close_start(dir->listing, ignored, NULL, &err);
-	if (op)
-		haw_op_detach(op);
+		cp_file_close(dir->listing, ignored, NULL, NULL);
 	dir->listing = NULL;
 	dir->dl->listing_count--;
 	cp_dl_dir_put(dir);
 }
 
-static void entries(void *user, haw_op *op);
+static void entries(void *user, struct cp_reply *op);
 
 static bool read_more(struct cp_dl_dir *dir)
 {
 	haw_error err;
-	haw_op *op = haw_file_readdir_start(dir->listing, entries, dir, &err);
+	struct cp_reply *op = cp_file_readdir(dir->listing, entries, dir, &err);
 
 	if (!op) {
 		fail(dir, err.code, &err);
 		return false;
 	}
-	haw_op_detach(op);
 	dir->reading++;
 	return true;
 }
@@ -126,13 +120,13 @@ static void go_on(struct cp_dl_dir *dir)
 		finish(dir);
 }
 
-static void entries(void *user, haw_op *op)
+static void entries(void *user, struct cp_reply *op)
 {
 	struct cp_dl_dir *dir = user;
 	const haw_name *names;
 	haw_error err;
-	int code = haw_op_result(op, &err);
-	size_t count = code == 0 ? haw_sftp_op_names(op, &names) : 0;
+	int code = cp_reply_result(op, &err);
+	size_t count = code == 0 ? cp_reply_names(op, &names) : 0;
 
 	dir->reading--;
 	for (size_t i = 0; i < count && cp_running(session(dir)); i++)
@@ -149,16 +143,16 @@ void cp_dl_list_resume(struct cp_dl_dir *dir)
 	go_on(dir);
 }
 
-static void opened(void *user, haw_op *op)
+static void opened(void *user, struct cp_reply *op)
 {
 	struct cp_dl_dir *dir = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0)
 		fail(dir, code, &err);
 	else
-		dir->listing = haw_sftp_op_file(op);
+		dir->listing = cp_reply_file(op);
 	if (!dir->failed && cp_running(session(dir)) && !cp_dl_dir_open(dir))
 		dir->failed = true;
 	go_on(dir);
@@ -167,16 +161,14 @@ static void opened(void *user, haw_op *op)
 void cp_dl_list(struct cp_dl_dir *dir)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	dir->dl->listing_count++;
 	op = cp_running(session(dir))
-		     ? haw_sftp_opendir_start(session(dir)->sftp, dir->remote, opened, dir, &err)
+		     ? cp_sftp_opendir(session(dir), dir->remote, opened, dir, &err)
 		     : NULL;
-	if (op) {
-		haw_op_detach(op);
+	if (op)
 		return;
-	}
 	if (cp_running(session(dir)))
 		fail(dir, err.code, &err);
 	finish(dir);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 struct cp_name {
 	haw_attrs attrs;
@@ -81,4 +82,57 @@ void cp_names_free(struct cp_names *names)
 		free(names->slots[i]);
 	free(names->slots);
 	memset(names, 0, sizeof(*names));
+}
+
+/* ---- Names that were there ---- */
+
+static uint64_t *seen_slot(const struct cp_seen *seen, uint64_t h)
+{
+	size_t i = (size_t)(h ^ h >> 32) & (seen->capacity - 1);
+
+	while (seen->slots[i] && seen->slots[i] != h)
+		i = (i + 1) & (seen->capacity - 1);
+	return &seen->slots[i];
+}
+
+static bool grow_seen(struct cp_seen *seen)
+{
+	struct cp_seen bigger = *seen;
+
+	if (!seen->capacity && getrandom(&bigger.seed, sizeof(bigger.seed), 0) < 0)
+		bigger.seed = (uintptr_t)seen;
+	bigger.capacity = seen->capacity ? seen->capacity * 2 : 64;
+	bigger.slots = calloc(bigger.capacity, sizeof(*bigger.slots));
+	if (!bigger.slots)
+		return false;
+	for (size_t i = 0; i < seen->capacity; i++)
+		if (seen->slots[i])
+			*seen_slot(&bigger, seen->slots[i]) = seen->slots[i];
+	free(seen->slots);
+	*seen = bigger;
+	return true;
+}
+
+bool cp_seen_add(struct cp_seen *seen, haw_span name)
+{
+	uint64_t h, *slot;
+
+	if (seen->count * 2 >= seen->capacity && !grow_seen(seen))
+		return true;
+	h = 0xcbf29ce484222325u ^ seen->seed;
+	for (size_t i = 0; i < name.len; i++)
+		h = (h ^ name.ptr[i]) * 0x100000001b3u;
+	h |= !h;
+	slot = seen_slot(seen, h);
+	if (*slot)
+		return false;
+	*slot = h;
+	seen->count++;
+	return true;
+}
+
+void cp_seen_free(struct cp_seen *seen)
+{
+	free(seen->slots);
+	memset(seen, 0, sizeof(*seen));
 }

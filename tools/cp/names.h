@@ -16,6 +16,16 @@ struct cp_names {
 	size_t count, capacity;
 };
 
+/* Which names there were, at eight bytes each. */
+struct cp_seen {
+	uint64_t *slots, seed;
+	size_t count, capacity;
+};
+
+/* Whether NAME is new; it is remembered. Without memory all are. */
+bool cp_seen_add(struct cp_seen *seen, haw_span name);
+void cp_seen_free(struct cp_seen *seen);
+
 /* Remember NAME; false if out of memory. Of two equal names the first stays. */
 bool cp_names_add(struct cp_names *names, haw_span name, const haw_attrs *attrs);
 const haw_attrs *cp_names_find(const struct cp_names *names, const char *name);

@@ -127,7 +127,7 @@ static void ask_host_key(int fd, haw_question *q)
 	haw_question_refuse(q);
 }
 
-static void ask_texts(int fd, haw_question *q)
+static void ask_texts(int fd, haw_question *q, struct cp_answers *answers, unsigned login)
 {
 	static char lines[PROMPTS_MAX][LINE_MAX_BYTES];
 	const char *texts[PROMPTS_MAX];
@@ -144,6 +144,8 @@ static void ask_texts(int fd, haw_question *q)
 
 		complete = ask(fd, prompt, echo, lines[i], sizeof(lines[i]));
 		texts[i] = lines[i];
+		if (complete && answers)
+			cp_answers_keep(answers, login, prompt, lines[i]);
 	}
 	if (complete)
 		haw_question_answer(q, texts, count);
@@ -152,7 +154,7 @@ static void ask_texts(int fd, haw_question *q)
 	explicit_bzero(lines, sizeof(lines));
 }
 
-void cp_prompt(haw_question *question)
+void cp_prompt(haw_question *question, struct cp_answers *answers, unsigned login)
 {
 	int fd = open_terminal();
 
@@ -167,7 +169,7 @@ void cp_prompt(haw_question *question)
 	case HAW_ASK_PASSWORD:
 	case HAW_ASK_PROMPTS:
 	case HAW_ASK_PASSPHRASE:
-		ask_texts(fd, question);
+		ask_texts(fd, question, answers, login);
 		break;
 	default:
 		haw_question_refuse(question);

@@ -10,10 +10,13 @@
 
 #include <hawser/loop.h>
 
+#include "answers.h"
+
 /* Whether there is a terminal to ask on. */
 bool cp_prompt_possible(void);
-/* Answer QUESTION, asking on the terminal. Blocks while the person thinks. */
-void cp_prompt(haw_question *question);
+/* Answer QUESTION, asking on the terminal, and keep what was typed in ANSWERS (may be NULL) as of LOGIN.
+ * Blocks while the person thinks. */
+void cp_prompt(haw_question *question, struct cp_answers *answers, unsigned login);
 /* No more questions: the terminal as it was. Signal handlers may call it too. */
 void cp_prompt_end(void);
 

@@ -27,7 +27,7 @@ struct branch {
 	struct removal *r;
 	struct branch *parent, *next;
 	char *path;
-	haw_file *listing;
+	struct cp_file *listing;
 	unsigned references;
 };
 
@@ -52,14 +52,14 @@ static void finish(struct removal *r)
 	free(r);
 }
 
-static void removed_dir(void *user, haw_op *op)
+static void removed_dir(void *user, struct cp_reply *op)
 {
 	struct branch *b = user;
 	struct branch *parent = b->parent;
 	struct removal *r = b->r;
 	haw_error err;
 
-	note(r, haw_op_result(op, &err), &err);
+	note(r, cp_reply_result(op, &err), &err);
 	free(b->path);
 	free(b);
 	if (parent)
@@ -85,25 +85,23 @@ static void abandon(struct branch *b)
 static void put(struct branch *b)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (--b->references > 0)
 		return;
-	op = haw_sftp_rmdir_start(b->r->s->sftp, b->path, removed_dir, b, &err);
-	if (op) {
-		haw_op_detach(op);
+	op = cp_sftp_rmdir(b->r->s, b->path, removed_dir, b, &err);
+	if (op)
 		return;
-	}
 	note(b->r, err.code, &err);
 	abandon(b);
 }
 
-static void removed(void *user, haw_op *op)
+static void removed(void *user, struct cp_reply *op)
 {
 	struct branch *b = user;
 	haw_error err;
 
-	note(b->r, haw_op_result(op, &err), &err);
+	note(b->r, cp_reply_result(op, &err), &err);
 	put(b);
 }
 
@@ -113,7 +111,7 @@ static void take_name(struct branch *b, const haw_name *entry)
 {
 	char *name = strndup((const char *)entry->name.ptr, entry->name.len), *path;
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (!name || !name[0] || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    strlen(name) != entry->name.len) {
@@ -127,9 +125,8 @@ static void take_name(struct branch *b, const haw_name *entry)
 	if (S_ISDIR(entry->attrs.mode)) {
 		descend(b->r, b, path);
 	} else {
-		op = haw_sftp_remove_start(b->r->s->sftp, path, removed, b, &err);
+		op = cp_sftp_remove(b->r->s, path, removed, b, &err);
 		if (op) {
-			haw_op_detach(op);
 			b->references++;
 		} else {
 			note(b->r, err.code, &err);
@@ -138,7 +135,7 @@ static void take_name(struct branch *b, const haw_name *entry)
 	free(path);
 }
 
-static void ignored(void *user, haw_op *op)
+static void ignored(void *user, struct cp_reply *op)
 {
 	(void)user;
 	(void)op;
@@ -147,52 +144,46 @@ static void ignored(void *user, haw_op *op)
 static void end_listing(struct branch *b)
 {
 	struct removal *r = b->r;
-	haw_error err;
-	haw_op *op = b->listing ? haw_file_close_start(b->listing, ignored, NULL, &err) : NULL;
 
-	if (op)
-		haw_op_detach(op);
+	if (b->listing)
+		cp_file_close(b->listing, ignored, NULL, NULL);
 	b->listing = NULL;
 	r->listing--;
 	start(r);
 	put(b);
 }
 
-static void entries(void *user, haw_op *op)
+static void entries(void *user, struct cp_reply *op)
 {
 	struct branch *b = user;
 	const haw_name *names;
 	haw_error err;
-	int code = haw_op_result(op, &err);
-	size_t count = code == 0 ? haw_sftp_op_names(op, &names) : 0;
+	int code = cp_reply_result(op, &err);
+	size_t count = code == 0 ? cp_reply_names(op, &names) : 0;
 
 	for (size_t i = 0; i < count; i++)
 		take_name(b, &names[i]);
 	if (code == 0 && b->r->code == 0) {
-		op = haw_file_readdir_start(b->listing, entries, b, &err);
-		if (op) {
-			haw_op_detach(op);
+		op = cp_file_readdir(b->listing, entries, b, &err);
+		if (op)
 			return;
-		}
 		code = err.code;
 	}
 	note(b->r, code, &err);
 	end_listing(b);
 }
 
-static void opened(void *user, haw_op *op)
+static void opened(void *user, struct cp_reply *op)
 {
 	struct branch *b = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code == 0) {
-		b->listing = haw_sftp_op_file(op);
-		op = haw_file_readdir_start(b->listing, entries, b, &err);
-		if (op) {
-			haw_op_detach(op);
+		b->listing = cp_reply_file(op);
+		op = cp_file_readdir(b->listing, entries, b, &err);
+		if (op)
 			return;
-		}
 		code = err.code;
 		note(b->r, code, &err);
 		end_listing(b);
@@ -228,15 +219,14 @@ static void start(struct removal *r)
 {
 	struct branch *b;
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 	bool last;
 
 	while (r->listing < LISTINGS_MAX && (b = r->waiting)) {
 		r->waiting = b->next;
 		r->listing++;
-		op = haw_sftp_opendir_start(r->s->sftp, b->path, opened, b, &err);
+		op = cp_sftp_opendir(r->s, b->path, opened, b, &err);
 		if (op) {
-			haw_op_detach(op);
 			continue;
 		}
 		note(r, err.code, &err);
@@ -261,19 +251,19 @@ static bool is_ours(const struct removal *r)
 	       r->self.uid == r->home.uid;
 }
 
-static void root_removed(void *user, haw_op *op)
+static void root_removed(void *user, struct cp_reply *op)
 {
 	struct removal *r = user;
 	haw_error err;
 
-	note(r, haw_op_result(op, &err), &err);
+	note(r, cp_reply_result(op, &err), &err);
 	finish(r);
 }
 
 static void judge(struct removal *r)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (r->code == 0 && !is_ours(r))
 		r->code = haw_error_set(
@@ -288,56 +278,53 @@ static void judge(struct removal *r)
 		descend(r, NULL, r->path);
 		return;
 	}
-	op = haw_sftp_remove_start(r->s->sftp, r->path, root_removed, r, &err);
-	if (op) {
-		haw_op_detach(op);
+	op = cp_sftp_remove(r->s, r->path, root_removed, r, &err);
+	if (op)
 		return;
-	}
 	note(r, err.code, &err);
 	finish(r);
 }
 
-static void take_attrs(struct removal *r, haw_op *op, haw_attrs *attrs)
+static void take_attrs(struct removal *r, struct cp_reply *op, haw_attrs *attrs)
 {
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0)
 		note(r, code == HAW_ENOTFOUND ? HAW_EINVAL : code, &err);
 	else
-		haw_sftp_op_attrs(op, attrs);
+		cp_reply_attrs(op, attrs);
 	if (--r->asked == 0)
 		judge(r);
 }
 
-static void self_known(void *user, haw_op *op)
+static void self_known(void *user, struct cp_reply *op)
 {
 	struct removal *r = user;
 
 	take_attrs(r, op, &r->self);
 }
 
-static void around_known(void *user, haw_op *op)
+static void around_known(void *user, struct cp_reply *op)
 {
 	struct removal *r = user;
 
 	take_attrs(r, op, &r->around);
 }
 
-static void home_known(void *user, haw_op *op)
+static void home_known(void *user, struct cp_reply *op)
 {
 	struct removal *r = user;
 
 	take_attrs(r, op, &r->home);
 }
 
-static void ask(struct removal *r, const char *path, bool follow, haw_op_fn done)
+static void ask(struct removal *r, const char *path, bool follow, cp_reply_fn done)
 {
 	haw_error err;
-	haw_op *op = haw_sftp_stat_start(r->s->sftp, path, follow, done, r, &err);
+	struct cp_reply *op = cp_sftp_stat(r->s, path, follow, done, r, &err);
 
 	if (op) {
-		haw_op_detach(op);
 		r->asked++;
 	} else {
 		note(r, err.code, &err);

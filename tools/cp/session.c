@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session.h"
+#include "remote_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +9,17 @@
 
 enum { TURN_MS = 100 };
 
-/* A turn waits no longer than until the rate has room again. */
+/* A turn waits no longer than until the rate has room again, or a connection is to be tried again. */
 static int turn_ms(struct cp_session *s)
 {
-	uint64_t wait = s->flow.rate.bytes_per_s ? cp_rate_wait_ns(&s->flow.rate, cp_now_ns()) : 0;
+	uint64_t rate = s->flow.rate.bytes_per_s ? cp_rate_wait_ns(&s->flow.rate, cp_now_ns()) : 0;
+	uint64_t wait = cp_remote_wait_ns(s);
 
-	return wait > 0 && wait < TURN_MS * 1000000ull ? (int)(wait / 1000000) + 1 : TURN_MS;
+	if (rate > 0 && rate < wait)
+		wait = rate;
+	if (wait == 0)
+		return 0;
+	return wait < TURN_MS * 1000000ull ? (int)(wait / 1000000) + 1 : TURN_MS;
 }
 
 /* How long operations under way may take to end after a signal. */
@@ -27,20 +32,12 @@ bool cp_running(const struct cp_session *s)
 
 bool cp_session_ended(struct cp_session *s, int code, const haw_error *err)
 {
-	switch (code) {
-	case HAW_ESTATUS:
-	case HAW_ENOTFOUND:
-	case HAW_EEND:
-	case HAW_EUNSUPPORTED:
-	case HAW_EINVAL:
-	case HAW_ELIMIT:
-	case HAW_ENOMEM:
+	if (!cp_conn_is_code(code))
 		return s->lost;
-	default:
-		s->lost = true;
+	s->lost = true;
+	if (!s->stopped)
 		cp_report_lost(&s->report, s->host_text, err);
-		return true;
-	}
+	return true;
 }
 
 static void notice_signal(struct cp_session *s, uint64_t *deadline)
@@ -77,6 +74,9 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 		if (result < 0 && result != HAW_ETIMEDOUT)
 			cp_session_ended(s, HAW_ESYSTEM, &err);
 		notice_signal(s, &deadline);
+		cp_remote_turn(s);
+		if (s->companion)
+			cp_remote_turn(s->companion);
 		turn(user);
 		cp_report_progress(&s->report);
 	}
@@ -120,16 +120,24 @@ int cp_wait(struct cp_session *s, haw_op *op, haw_error *err)
 
 haw_sftp *cp_session_sftp(const struct cp_session *s)
 {
-	return s->sftp;
+	struct cp_conn *conn = cp_remote_ready(s);
+
+	return conn ? conn->sftp : NULL;
+}
+
+static bool was_asked(void *user)
+{
+	const struct cp_session *s = user;
+
+	return s->asked.done;
 }
 
 int cp_session_asked(struct cp_session *s, haw_attrs *attrs, haw_error *err)
 {
-	int code = cp_wait(s, s->asked, err);
-
-	if (code == 0)
-		haw_sftp_op_attrs(s->asked, attrs);
-	return code;
+	cp_session_run(s, was_asked, no_turn, s);
+	*attrs = s->asked.attrs;
+	*err = s->asked.err;
+	return s->asked.code;
 }
 
 char *cp_remote_name(const struct cp_session *s, const char *path)

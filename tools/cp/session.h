@@ -9,10 +9,37 @@
 
 #include <hawser/client.h>
 
+#include "answers.h"
 #include "args.h"
 #include "flow.h"
 #include "location.h"
+#include "remote.h"
 #include "report.h"
+
+enum { CP_REMOTE_BUCKETS = 512 };
+
+struct cp_request_queue {
+	struct cp_reply *first, **end;
+};
+
+/* The connections, and what they carry (remote_internal.h). */
+struct cp_remote {
+	struct cp_conn *conns;
+	unsigned count;
+	bool early; /* requests may follow the login at once */
+	bool full;  /* the server takes no more connections */
+	struct cp_request_queue waiting, finished;
+	struct cp_file *files;
+	struct cp_reply *changes[CP_REMOTE_BUCKETS]; /* under way, by the name that they change */
+	uint64_t answered, answered_before;	     /* requests; at the last loss */
+	unsigned tries, attempts;		     /* since something was answered; at first */
+	uint64_t lost_ns, retry_ns;
+	haw_error gone; /* code 0: not so */
+	char fingerprint[128];
+	struct cp_answers answers;
+	void (*batch)(void *user);
+	void *batch_user;
+};
 
 struct cp_session {
 	const struct cp_args *args;
@@ -23,17 +50,24 @@ struct cp_session {
 	const struct cp_location *peer;	/* whose host this is */
 	haw_loop *loop;
 	bool borrows_loop;	/* it is another session's */
+	bool raw;		/* what is done goes by cp_session_sftp: nothing is tried again */
+	struct cp_session *companion; /* runs with it, on the same loop */
 	haw_selector *selector;
 	haw_host_config *tool_config; /* of hawser itself */
 	haw_config *config;
 	haw_host_config *host_config;
-	haw_client *client;
-	haw_sftp *sftp;
+	struct cp_remote remote;
 	struct cp_program *program; /* that the session runs through; NULL: our own transport */
 	const char *ask_path;	/* asked about as early as possible (STAT): */
-	haw_op *asked;		/* the operation */
+	struct cp_asked {
+		bool done;
+		int code;
+		haw_error err;
+		haw_attrs attrs;
+	} asked;		/* the answer */
 	haw_sftp_limits limits;
 	uint32_t extensions;
+	unsigned attempts;	/* ConnectionAttempts; 0: not set */
 	bool lost;		/* the session has ended: start nothing, say nothing more */
 	bool stopped;		/* a signal came: start nothing, clean up */
 	char *host_text;	/* for messages */
@@ -44,10 +78,27 @@ struct cp_session {
 
 /* ---- connect.c ---- */
 
+/* Begin to connect and log in as the connection CONN of the pool; false and ERR if that cannot be. */
+struct cp_conn;
+bool cp_connect_start(struct cp_session *s, struct cp_conn *conn, haw_error *err);
 /* Connect, log in and open the SFTP session. UPLOAD tells which direction's suite is accounted.
  * Reports what fails. */
 bool cp_connect(struct cp_session *s, bool upload);
 void cp_disconnect(struct cp_session *s);
+
+/* ---- remote.c ---- */
+
+/* Make room for COUNT connections. */
+bool cp_remote_begin(struct cp_session *s, unsigned count);
+/* Called at the end of each batch of answers, and of data, whose views are gone then. */
+void cp_remote_set_batch(struct cp_session *s, void (*batch)(void *user), void *user);
+/* Begin the first connection, and do what is due: lose, bring back, make more, send, answer. */
+void cp_remote_turn(struct cp_session *s);
+/* Nanoseconds until cp_remote_turn has something to do by itself. */
+uint64_t cp_remote_wait_ns(const struct cp_session *s);
+/* The first connection that is ready, or NULL. */
+struct cp_conn *cp_remote_ready(const struct cp_session *s);
+void cp_remote_end(struct cp_session *s);
 
 /* ---- session.c ---- */
 

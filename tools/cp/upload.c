@@ -131,22 +131,32 @@ static bool finished(void *user)
 
 /* ---- Destination ---- */
 
+static bool asked(void *user)
+{
+	const struct cp_session *s = user;
+
+	return s->asked.done;
+}
+
+static void no_turn(void *user)
+{
+	(void)user;
+}
+
 /* Where the operands go: into DESTINATION if that is a directory, else its name is theirs. */
 static struct cp_up_dir *find_base(struct cp_upload *up, const char *destination, char **name)
 {
 	struct cp_session *s = up->s;
 	size_t len = strlen(destination);
 	bool slash = len > 0 && destination[len - 1] == '/';
-	haw_attrs attrs = {0};
-	haw_error err;
-	int code = cp_wait(s, s->asked, &err);
+	haw_attrs attrs = s->asked.attrs;
+	haw_error err = s->asked.err;
+	int code = s->asked.code;
 	char *shown = cp_remote_name(s, destination), *around;
 	struct cp_up_dir *base = NULL;
 	struct stat st;
 	bool directory = up->source_count == 1 && stat(up->sources[0], &st) == 0 && S_ISDIR(st.st_mode);
 
-	if (code == 0)
-		haw_sftp_op_attrs(s->asked, &attrs);
 	if (code < 0 && code != HAW_ENOTFOUND) {
 		if (!cp_session_ended(s, code, &err))
 			cp_report_failed(&s->report, shown ? shown : destination, "%s", cp_reason(&err));
@@ -171,16 +181,17 @@ void cp_upload(struct cp_session *s, char **sources, size_t count, const char *d
 	char *name = NULL;
 
 	up.active_end = &up.active;
+	cp_session_run(s, asked, no_turn, s);
 	up.base = find_base(&up, destination, &name);
 	if (up.base) {
 		up.rename_to = name;
 		up.base->base = true;
 		up.base->kind = CP_UP_ASKED;
 		/* What replies make room for leaves together, at the end of each batch of them. */
-		haw_sftp_set_batch(s->sftp, pump, &up);
+		cp_remote_set_batch(s, pump, &up);
 		cp_upload_pump(&up);
 		cp_session_run(s, finished, pump, &up);
-		haw_sftp_set_batch(s->sftp, NULL, NULL);
+		cp_remote_set_batch(s, NULL, NULL);
 	}
 	free(name);
 }

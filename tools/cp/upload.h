@@ -43,7 +43,7 @@ struct cp_up_dir {
 	char *final;		/* its final name there */
 	enum cp_up_kind kind;
 	struct cp_names names;	/* CP_UP_LISTED */
-	haw_file *listing;
+	struct cp_file *listing;
 	unsigned references;	/* its walk, entries under way, requests */
 	unsigned steps;		/* requests of its completion under way */
 	bool staged;		/* path is temporary */
@@ -62,7 +62,7 @@ struct cp_up_file {
 	char *final, *path;	/* names there: the final one, and the one that is written */
 	struct cp_source source;
 	uint8_t *data;		/* of a small file */
-	haw_file *file;
+	struct cp_file *file;
 	haw_attrs standing;	/* flags 0: nothing stands there */
 	uint64_t next_offset, extent_end;
 	uint64_t sent_ns;

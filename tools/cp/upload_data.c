@@ -18,32 +18,29 @@ struct write {
 	uint64_t sent_ns;
 };
 
-static void write_sealed(void *user)
+static void drop_map(struct write *w)
 {
-	struct write *w = user;
-
 	if (!w->map)
 		return;
 	if (w->map->broken)
 		w->f->source.changed = true;
 	cp_map_put(w->map);
-	w->map = NULL;
 }
 
-static void write_done(void *user, haw_op *op)
+static void write_done(void *user, struct cp_reply *op)
 {
 	struct write *w = user;
 	struct cp_up_file *f = w->f;
 	struct cp_session *s = f->dir->up->s;
 	haw_error err;
-	int code = haw_op_result(op, NULL);
+	int code = cp_reply_result(op, NULL);
 
 	if (code < 0)
-		code = haw_op_result(op, &err);
+		code = cp_reply_result(op, &err);
 	cp_flow_done(&s->flow, w->len, w->sent_ns, cp_now_ns());
 	if (code == 0)
 		s->report.bytes += w->len;
-	write_sealed(w);
+	drop_map(w);
 	free(w);
 	f->pending--;
 	cp_up_file_check(f, code, &err);
@@ -55,7 +52,7 @@ static bool start_write(struct cp_up_file *f, const uint8_t *view, uint32_t len,
 	struct cp_session *s = f->dir->up->s;
 	struct write *w = malloc(sizeof(*w));
 	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (!w) {
 		if (map)
@@ -63,13 +60,12 @@ static bool start_write(struct cp_up_file *f, const uint8_t *view, uint32_t len,
 		return cp_up_file_check(f, HAW_ENOMEM, &err);
 	}
 	*w = (struct write){.f = f, .map = map, .len = len, .sent_ns = cp_now_ns()};
-	op = haw_file_write_start(f->file, f->next_offset, view, len, write_sealed, write_done, w, &err);
+	op = cp_file_write(f->file, f->next_offset, view, len, write_done, w, &err);
 	if (!op) {
-		write_sealed(w);
+		drop_map(w);
 		free(w);
 		return cp_up_file_check(f, err.code, &err);
 	}
-	haw_op_detach(op);
 	f->pending++;
 	f->next_offset += len;
 	cp_flow_sent(&s->flow, len);
@@ -78,11 +74,11 @@ static bool start_write(struct cp_up_file *f, const uint8_t *view, uint32_t len,
 
 /* ---- The end ---- */
 
-static void attrs_done(void *user, haw_op *op)
+static void attrs_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	f->pending--;
 	if (code < 0)
@@ -92,11 +88,11 @@ static void attrs_done(void *user, haw_op *op)
 
 /* Owner and mode of what is replaced are kept as far as the server allows; without its leave the new
  * file is merely no more open than the old one. */
-static void keep_done(void *user, haw_op *op)
+static void keep_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	f->pending--;
 	if (code < 0)
@@ -104,16 +100,15 @@ static void keep_done(void *user, haw_op *op)
 	cp_up_file_settle(f);
 }
 
-static void set_attrs(struct cp_up_file *f, const haw_attrs *attrs, haw_op_fn done)
+static void set_attrs(struct cp_up_file *f, const haw_attrs *attrs, cp_reply_fn done)
 {
 	haw_error err;
-	haw_op *op = haw_file_setstat_start(f->file, attrs, done, f, &err);
+	struct cp_reply *op = cp_file_setstat(f->file, attrs, done, f, &err);
 
 	if (!op) {
 		cp_up_file_check(f, err.code, &err);
 		return;
 	}
-	haw_op_detach(op);
 	f->pending++;
 }
 
@@ -144,11 +139,11 @@ static void send_attrs(struct cp_up_file *f)
 	}
 }
 
-static void close_done(void *user, haw_op *op)
+static void close_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	f->pending--;
 	cp_up_file_check(f, code, &err);
@@ -159,18 +154,17 @@ static void close_done(void *user, haw_op *op)
 static void send_close(struct cp_up_file *f)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (!f->failed)
 		send_attrs(f);
-	op = haw_file_close_start(f->file, close_done, f, &err);
+	op = cp_file_close(f->file, close_done, f, &err);
 	f->file = NULL;
 	f->closed = true;
 	if (!op) {
 		cp_up_file_check(f, err.code, &err);
 		return;
 	}
-	haw_op_detach(op);
 	f->pending++;
 }
 

@@ -89,21 +89,20 @@ static void finish_step(struct cp_up_dir *dir)
 		destroy(dir);
 }
 
-static void step_done(void *user, haw_op *op)
+static void step_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_dir *dir = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0)
 		fail(dir, code, &err);
 	finish_step(dir);
 }
 
-static void add_step(struct cp_up_dir *dir, haw_op *op, const haw_error *err)
+static void add_step(struct cp_up_dir *dir, struct cp_reply *op, const haw_error *err)
 {
 	if (op) {
-		haw_op_detach(op);
 		dir->steps++;
 	} else {
 		fail(dir, err->code, err);
@@ -116,7 +115,7 @@ static void rename_stage(struct cp_up_dir *dir)
 
 	if (dir->staged)
 		add_step(dir,
-			 haw_sftp_rename_start(session(dir)->sftp, dir->path, dir->final, false, step_done,
+			 cp_sftp_rename(session(dir), dir->path, dir->final, CP_RENAME_FREE, step_done,
 					       dir, &err),
 			 &err);
 }
@@ -126,21 +125,21 @@ static void set_attrs(struct cp_up_dir *dir, const haw_attrs *attrs)
 	haw_error err;
 
 	add_step(dir,
-		 haw_sftp_setstat_start(session(dir)->sftp, dir->path, true, attrs, step_done, dir, &err),
+		 cp_sftp_setstat(session(dir), dir->path, attrs, step_done, dir, &err),
 		 &err);
 }
 
 /* The server's umask shows in what MKDIR made. */
-static void made_mode_known(void *user, haw_op *op)
+static void made_mode_known(void *user, struct cp_reply *op)
 {
 	struct cp_up_dir *dir = user;
 	haw_attrs attrs;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0) {
 		fail(dir, code, &err);
-	} else if (haw_sftp_op_attrs(op, &attrs)) {
+	} else if (cp_reply_attrs(op, &attrs)) {
 		attrs.flags = HAW_ATTR_MODE;
 		attrs.mode &= dir->st.st_mode & 0777;
 		set_attrs(dir, &attrs);
@@ -168,7 +167,7 @@ static void complete(struct cp_up_dir *dir)
 		attrs.mtime = (uint32_t)dir->st.st_mtim.tv_sec;
 		set_attrs(dir, &attrs);
 	} else if (dir->made && (dir->st.st_mode & 0700) != 0700) {
-		add_step(dir, haw_sftp_stat_start(s->sftp, dir->path, true, made_mode_known, dir, &err),
+		add_step(dir, cp_sftp_stat(s, dir->path, true, made_mode_known, dir, &err),
 			 &err);
 		finish_step(dir);
 		return;
@@ -211,12 +210,12 @@ static void cleaned(void *user, int code, const haw_error *err)
 	drop(dir);
 }
 
-static void made(void *user, haw_op *op)
+static void made(void *user, struct cp_reply *op)
 {
 	struct cp_up_dir *dir = user;
 	struct cp_session *s = session(dir);
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	s->flow.files--;
 	if (code < 0 && dir->staged && !dir->cleaned && code == HAW_ESTATUS &&
@@ -241,8 +240,8 @@ static void make(struct cp_up_dir *dir, enum cp_up_kind kind)
 {
 	haw_error err;
 	/* Writable while it is filled; the rest of the mode is the server's umask's affair. */
-	haw_op *op = haw_sftp_mkdir_start(session(dir)->sftp, dir->path, (dir->st.st_mode & 0777) | 0700,
-					  made, dir, &err);
+	struct cp_reply *op = cp_sftp_mkdir(session(dir), dir->path, (dir->st.st_mode & 0777) | 0700,
+					    !dir->staged, made, dir, &err);
 
 	dir->kind = kind;
 	dir->made = true;
@@ -251,7 +250,6 @@ static void make(struct cp_up_dir *dir, enum cp_up_kind kind)
 		drop(dir);
 		return;
 	}
-	haw_op_detach(op);
 	session(dir)->flow.files++;
 	if (!dir->staged) {
 		dir->references++;
@@ -280,7 +278,7 @@ static void stage(struct cp_up_dir *dir)
 
 /* ---- What stands there ---- */
 
-static void closed(void *user, haw_op *op)
+static void closed(void *user, struct cp_reply *op)
 {
 	(void)user;
 	(void)op;
@@ -288,38 +286,32 @@ static void closed(void *user, haw_op *op)
 
 static void end_listing(struct cp_up_dir *dir)
 {
-	haw_error err;
-	haw_op *op = haw_file_close_start(dir->listing, closed, NULL, &err);
-
-	if (op)
-		haw_op_detach(op);
+	cp_file_close(dir->listing, closed, NULL, NULL);
 	dir->listing = NULL;
 	session(dir)->flow.files--;
 }
 
-static void entries(void *user, haw_op *op);
+static void entries(void *user, struct cp_reply *op);
 
 static void read_more(struct cp_up_dir *dir)
 {
 	haw_error err;
-	haw_op *op = haw_file_readdir_start(dir->listing, entries, dir, &err);
+	struct cp_reply *op = cp_file_readdir(dir->listing, entries, dir, &err);
 
-	if (op) {
-		haw_op_detach(op);
+	if (op)
 		return;
-	}
 	fail(dir, err.code, &err);
 	end_listing(dir);
 	drop(dir);
 }
 
-static void entries(void *user, haw_op *op)
+static void entries(void *user, struct cp_reply *op)
 {
 	struct cp_up_dir *dir = user;
 	const haw_name *names;
 	haw_error err;
-	int code = haw_op_result(op, &err);
-	size_t count = code == 0 ? haw_sftp_op_names(op, &names) : 0;
+	int code = cp_reply_result(op, &err);
+	size_t count = code == 0 ? cp_reply_names(op, &names) : 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (!cp_names_add(&dir->names, names[i].name, &names[i].attrs))
@@ -337,14 +329,14 @@ static void entries(void *user, haw_op *op)
 		queue(dir);
 }
 
-static void opened(void *user, haw_op *op)
+static void opened(void *user, struct cp_reply *op)
 {
 	struct cp_up_dir *dir = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code == 0) {
-		dir->listing = haw_sftp_op_file(op);
+		dir->listing = cp_reply_file(op);
 		read_more(dir);
 		return;
 	}
@@ -363,11 +355,10 @@ static void opened(void *user, haw_op *op)
 static void list(struct cp_up_dir *dir)
 {
 	haw_error err;
-	haw_op *op = haw_sftp_opendir_start(session(dir)->sftp, dir->path, opened, dir, &err);
+	struct cp_reply *op = cp_sftp_opendir(session(dir), dir->path, opened, dir, &err);
 
 	dir->kind = CP_UP_LISTED;
 	if (op) {
-		haw_op_detach(op);
 		session(dir)->flow.files++;
 		return;
 	}
@@ -387,15 +378,15 @@ static void meet(struct cp_up_dir *dir, const haw_attrs *attrs)
 	}
 }
 
-static void asked(void *user, haw_op *op)
+static void asked(void *user, struct cp_reply *op)
 {
 	struct cp_up_dir *dir = user;
 	haw_attrs attrs;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	session(dir)->flow.files--;
-	if (code == 0 && haw_sftp_op_attrs(op, &attrs)) {
+	if (code == 0 && cp_reply_attrs(op, &attrs)) {
 		meet(dir, &attrs);
 	} else if (code == HAW_ENOTFOUND && cp_running(session(dir))) {
 		meet(dir, NULL);
@@ -409,16 +400,15 @@ void cp_up_dir_prepare(struct cp_up_dir *dir)
 {
 	const char *name = strrchr(dir->final, '/');
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (dir->parent && dir->parent->kind == CP_UP_FRESH) {
 		make(dir, CP_UP_FRESH);
 	} else if (dir->parent && dir->parent->kind == CP_UP_LISTED) {
 		meet(dir, cp_names_find(&dir->parent->names, name ? name + 1 : dir->final));
 	} else {
-		op = haw_sftp_stat_start(session(dir)->sftp, dir->path, true, asked, dir, &err);
+		op = cp_sftp_stat(session(dir), dir->path, true, asked, dir, &err);
 		if (op) {
-			haw_op_detach(op);
 			session(dir)->flow.files++;
 			return;
 		}

@@ -83,11 +83,11 @@ void cp_up_file_again(struct cp_up_file *f)
 	open_file(f);
 }
 
-static void remove_done(void *user, haw_op *op)
+static void remove_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0)
 		cp_session_ended(session(f), code, &err);
@@ -98,14 +98,12 @@ static void remove_done(void *user, haw_op *op)
 static void abandon(struct cp_up_file *f)
 {
 	haw_error err;
-	haw_op *op = NULL;
+	struct cp_reply *op = NULL;
 
 	f->failed = true;
 	if (f->created && !f->in_place && !session(f)->lost)
-		op = haw_sftp_remove_start(session(f)->sftp, f->path, remove_done, f, &err);
-	if (op)
-		haw_op_detach(op);
-	else
+		op = cp_sftp_remove(session(f), f->path, remove_done, f, &err);
+	if (!op)
 		leave(f);
 }
 
@@ -117,11 +115,11 @@ static void succeed(struct cp_up_file *f)
 	destroy(f);
 }
 
-static void rename_done(void *user, haw_op *op)
+static void rename_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (cp_up_file_check(f, code, &err))
 		succeed(f);
@@ -129,7 +127,7 @@ static void rename_done(void *user, haw_op *op)
 		abandon(f);
 }
 
-static void forget_done(void *user, haw_op *op)
+static void forget_done(void *user, struct cp_reply *op)
 {
 	(void)user;
 	(void)op;
@@ -141,18 +139,15 @@ static void rename_file(struct cp_up_file *f)
 	struct cp_session *s = session(f);
 	bool replace = s->extensions & HAW_SFTP_POSIX_RENAME;
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
-	if (!replace && f->standing.flags) {
-		op = haw_sftp_remove_start(s->sftp, f->final, forget_done, NULL, &err);
-		if (op)
-			haw_op_detach(op);
-	}
-	op = haw_sftp_rename_start(s->sftp, f->path, f->final, replace, rename_done, f, &err);
-	if (op) {
-		haw_op_detach(op);
+	op = cp_sftp_rename(s, f->path, f->final,
+			    replace		? CP_RENAME_REPLACE
+			    : f->standing.flags ? CP_RENAME_REMOVE
+						: CP_RENAME_FREE,
+			    rename_done, f, &err);
+	if (op)
 		return;
-	}
 	cp_up_file_check(f, err.code, &err);
 	abandon(f);
 }
@@ -193,7 +188,7 @@ static bool reopen(struct cp_up_file *f, const haw_error *err)
 	bool refused = err->code == HAW_ESTATUS && err->reason == HAW_SFTP_PERMISSION_DENIED;
 	bool missing = err->code == HAW_ENOTFOUND;
 	haw_error ignored;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (f->temporary && refused && f->standing.flags) {
 		/* The directory takes no new names: into what stands there. */
@@ -213,25 +208,23 @@ static bool reopen(struct cp_up_file *f, const haw_error *err)
 		/* What a broken run has left stands under the temporary name. It is not written to: it could
 		 * be a link. */
 		f->cleared = true;
-		op = haw_sftp_remove_start(session(f)->sftp, f->path, forget_done, NULL, &ignored);
-		if (op)
-			haw_op_detach(op);
+		op = cp_sftp_remove(session(f), f->path, forget_done, NULL, &ignored);
 		return op != NULL;
 	}
 	return false;
 }
 
-static void open_done(void *user, haw_op *op)
+static void open_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	struct cp_session *s = session(f);
 	haw_error err;
-	int code = haw_op_result(op, NULL);
+	int code = cp_reply_result(op, NULL);
 
 	f->pending--;
 	cp_flow_answered(&s->flow, f->sent_ns, cp_now_ns());
 	if (code < 0) {
-		code = haw_op_result(op, &err);
+		code = cp_reply_result(op, &err);
 		if (!f->dir->failed && cp_running(s) && reopen(f, &err)) {
 			open_file(f);
 			return;
@@ -244,7 +237,9 @@ static void open_done(void *user, haw_op *op)
 		cp_up_file_settle(f);
 		return;
 	}
-	f->file = haw_sftp_op_file(op);
+	f->file = cp_reply_file(op);
+	if (f->whole)
+		cp_file_set_once(f->file);
 	f->created = true;
 	if (!cp_up_data_send(f))
 		activate(f);
@@ -265,12 +260,11 @@ static void open_file(struct cp_up_file *f)
 	uint32_t flags =
 		HAW_OPEN_WRITE | HAW_OPEN_CREATE | (f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE);
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	f->sent_ns = cp_now_ns();
-	op = haw_sftp_open_start(session(f)->sftp, f->path, flags, &attrs, open_done, f, &err);
+	op = cp_sftp_open(session(f), f->path, flags, &attrs, open_done, f, &err);
 	if (op) {
-		haw_op_detach(op);
 		f->pending++;
 		return;
 	}
@@ -300,12 +294,12 @@ static void open_as(struct cp_up_file *f, bool in_place)
 		fail_plain(f, "out of memory");
 }
 
-static void resolve_done(void *user, haw_op *op)
+static void resolve_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
-	haw_span path = code == 0 ? haw_sftp_op_path(op) : (haw_span){NULL, 0};
+	int code = cp_reply_result(op, &err);
+	haw_span path = code == 0 ? cp_reply_path(op) : (haw_span){NULL, 0};
 	char *resolved = path.len > 0 && !memchr(path.ptr, 0, path.len)
 				 ? strndup((const char *)path.ptr, path.len)
 				 : NULL;
@@ -325,11 +319,11 @@ static void resolve_done(void *user, haw_op *op)
 }
 
 /* What a link leads to. */
-static void target_done(void *user, haw_op *op)
+static void target_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0) {
 		if (cp_session_ended(session(f), code, &err))
@@ -338,14 +332,12 @@ static void target_done(void *user, haw_op *op)
 			open_as(f, true); /* nothing: the server makes it */
 		return;
 	}
-	haw_sftp_op_attrs(op, &f->standing);
+	cp_reply_attrs(op, &f->standing);
 	if (S_ISDIR(f->standing.mode)) {
 		fail_plain(f, "is a directory");
 	} else if (S_ISREG(f->standing.mode)) {
-		op = haw_sftp_realpath_start(session(f)->sftp, f->final, resolve_done, f, &err);
-		if (op)
-			haw_op_detach(op);
-		else
+		op = cp_sftp_realpath(session(f), f->final, resolve_done, f, &err);
+		if (!op)
 			open_as(f, true);
 	} else {
 		f->whole = true;
@@ -357,7 +349,7 @@ static void target_done(void *user, haw_op *op)
 static void meet(struct cp_up_file *f, const haw_attrs *attrs)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	if (attrs)
 		f->standing = *attrs;
@@ -366,10 +358,8 @@ static void meet(struct cp_up_file *f, const haw_attrs *attrs)
 	} else if (S_ISDIR(attrs->mode)) {
 		fail_plain(f, "is a directory");
 	} else if (S_ISLNK(attrs->mode)) {
-		op = haw_sftp_stat_start(session(f)->sftp, f->final, true, target_done, f, &err);
-		if (op)
-			haw_op_detach(op);
-		else if (!cp_up_file_check(f, err.code, &err))
+		op = cp_sftp_stat(session(f), f->final, true, target_done, f, &err);
+		if (!op && !cp_up_file_check(f, err.code, &err))
 			abandon(f);
 	} else {
 		f->whole = true;
@@ -377,14 +367,14 @@ static void meet(struct cp_up_file *f, const haw_attrs *attrs)
 	}
 }
 
-static void asked(void *user, haw_op *op)
+static void asked(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
 	haw_attrs attrs;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
-	if (code == 0 && haw_sftp_op_attrs(op, &attrs)) {
+	if (code == 0 && cp_reply_attrs(op, &attrs)) {
 		meet(f, &attrs);
 	} else if (code == HAW_ENOTFOUND && !session(f)->lost) {
 		meet(f, NULL);
@@ -397,7 +387,7 @@ static void asked(void *user, haw_op *op)
 static void begin(struct cp_up_file *f, const char *as)
 {
 	haw_error err;
-	haw_op *op;
+	struct cp_reply *op;
 
 	switch (f->dir->kind) {
 	case CP_UP_FRESH:
@@ -411,9 +401,8 @@ static void begin(struct cp_up_file *f, const char *as)
 		meet(f, cp_names_find(&f->dir->names, as));
 		break;
 	case CP_UP_ASKED:
-		op = haw_sftp_stat_start(session(f)->sftp, f->final, false, asked, f, &err);
+		op = cp_sftp_stat(session(f), f->final, false, asked, f, &err);
 		if (op) {
-			haw_op_detach(op);
 			break;
 		}
 		cp_up_file_check(f, err.code, &err);

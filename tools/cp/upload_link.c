@@ -46,7 +46,7 @@ static void fail(struct link *l, int code, const haw_error *err)
 	destroy(l);
 }
 
-static void ignored(void *user, haw_op *op)
+static void ignored(void *user, struct cp_reply *op)
 {
 	(void)user;
 	(void)op;
@@ -54,18 +54,14 @@ static void ignored(void *user, haw_op *op)
 
 static void remove_quietly(struct link *l, const char *path)
 {
-	haw_error err;
-	haw_op *op = haw_sftp_remove_start(session(l)->sftp, path, ignored, NULL, &err);
-
-	if (op)
-		haw_op_detach(op);
+	cp_sftp_remove(session(l), path, ignored, NULL, NULL);
 }
 
-static void renamed(void *user, haw_op *op)
+static void renamed(void *user, struct cp_reply *op)
 {
 	struct link *l = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code < 0) {
 		remove_quietly(l, l->path);
@@ -77,13 +73,13 @@ static void renamed(void *user, haw_op *op)
 
 static void make(struct link *l);
 
-static void made(void *user, haw_op *op)
+static void made(void *user, struct cp_reply *op)
 {
 	struct link *l = user;
 	struct cp_session *s = session(l);
 	bool replace = s->extensions & HAW_SFTP_POSIX_RENAME;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(op, &err);
 
 	if (code == HAW_ESTATUS && l->temporary && !l->cleared) {
 		l->cleared = true;
@@ -99,23 +95,21 @@ static void made(void *user, haw_op *op)
 		destroy(l);
 		return;
 	}
-	if (!replace && l->replace)
-		remove_quietly(l, l->final);
-	op = haw_sftp_rename_start(s->sftp, l->path, l->final, replace, renamed, l, &err);
-	if (op)
-		haw_op_detach(op);
-	else
+	op = cp_sftp_rename(s, l->path, l->final,
+			    replace	 ? CP_RENAME_REPLACE
+			    : l->replace ? CP_RENAME_REMOVE
+					 : CP_RENAME_FREE,
+			    renamed, l, &err);
+	if (!op)
 		fail(l, err.code, &err);
 }
 
 static void make(struct link *l)
 {
 	haw_error err;
-	haw_op *op = haw_sftp_symlink_start(session(l)->sftp, l->target, l->path, made, l, &err);
+	struct cp_reply *op = cp_sftp_symlink(session(l), l->target, l->path, made, l, &err);
 
-	if (op)
-		haw_op_detach(op);
-	else
+	if (!op)
 		fail(l, err.code, &err);
 }
 

@@ -435,6 +435,22 @@ static int check_size(const struct haw_client *client, haw_error *err)
 			     haw_key_bits(key), least);
 }
 
+/* The caller knows which key it has to be. */
+static bool refuse_other(struct haw_client *client)
+{
+	const char *wanted = client->options.host_key_fingerprint;
+	const char *is = haw_key_fingerprint(client->judged_key);
+	haw_error err;
+
+	if (!wanted || strcmp(wanted, is) == 0)
+		return false;
+	haw_error_set(&err, HAW_EHOSTCHANGED, HAW_FAULT_PEER, 0,
+		      "%s presents another host key (%s) than before (%s): refused", client->host, is,
+		      wanted);
+	haw_transport_judged(client->transport, false, &err);
+	return true;
+}
+
 void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 {
 	struct haw_client *client = user;
@@ -446,6 +462,8 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 	(void)algorithm;
 	haw_key_free(client->judged_key);
 	client->judged_key = haw_key_ref(client->transport->host_key);
+	if (refuse_other(client))
+		return;
 	result = check_size(client, &err);
 	for (size_t i = 0; revoked && result == 0 && i < revoked->count; i++)
 		result = haw_key_check_revoked(client->judged_key, revoked->items[i], &err);
