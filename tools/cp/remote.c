@@ -149,7 +149,9 @@ static bool plan_retry(struct cp_session *s, const haw_error *why)
 	if (remote->tries == 0)
 		remote->lost_ns = now;
 	remote->tries++;
-	remote->retry_ns = now + pause_ns(remote->tries);
+	/* One that came back and was cut once more is no reason to wait as long as for one that is away. */
+	remote->failures++;
+	remote->retry_ns = now + pause_ns(remote->failures + remote->tries / 4);
 	return limit > 0 && !s->program && may_pass(why) && remote->retry_ns - remote->lost_ns < limit &&
 	       (s->attempts < 2 || remote->tries <= s->attempts);
 }
@@ -269,6 +271,7 @@ static void become_ready(struct cp_conn *conn)
 		cp_report_note(&s->report, 1, line);
 	}
 	conn->had_been_ready = true;
+	s->remote.failures = 0;
 	s->remote.early = false;
 }
 

@@ -33,6 +33,7 @@ struct cp_remote {
 	struct cp_reply *changes[CP_REMOTE_BUCKETS]; /* under way, by the name that they change */
 	uint64_t answered, answered_before;	     /* requests; at the last loss */
 	unsigned tries, attempts;		     /* since something was answered; at first */
+	unsigned failures;			     /* attempts to connect that failed in a row */
 	uint64_t lost_ns, retry_ns;
 	haw_error gone; /* code 0: not so */
 	char fingerprint[128];
