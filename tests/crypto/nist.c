@@ -3,12 +3,14 @@
  * NIST's vectors (CAVS) and RFC 3686's for the ciphers, through the packets of every backend: with the length
  * in the first block the whole packet is one enciphered text, whatever stands in it. AES-GCM's associated
  * data have other lengths than a packet's, so they go through the reference and the calls of ipsec-mb.
- * Project Wycheproof's for HMAC, where message and key have the shape of a packet's: a true tag opens it, a
- * false one does not.
+ * Project Wycheproof's for AES-CBC, padded as they want; and for HMAC, with RFC 4231's, where message and key
+ * have the shape of a packet's: a true tag opens it, a false one does not. For AES-GCM neither collection has
+ * associated data of four bytes, which are all that a packet has.
  *
  * NIST's files are those of Debian's python3-cryptography-vectors; HAWSER_NIST_VECTORS names another folder.
  */
 #include <ctype.h>
+#include <openssl/evp.h>
 
 #include "reference.h"
 #include "subject.h"
@@ -203,6 +205,40 @@ static void aes_cbc(void)
 	cipher_vectors(HAW_CIPHER_AES_CBC, 500, files);
 }
 
+/* Wycheproof's pad as PKCS #7 does: the padded text is what a packet would carry. Its invalid ones differ in
+ * the padding alone, which SSH has none of. */
+static void take_cbc(const struct wycheproof_case *c, void *user)
+{
+	struct vector *v = &vectors[vector_count];
+	size_t len, key_len, iv_len, cipher_len;
+	const uint8_t *key = wycheproof_bytes(c, "key", &key_len), *iv = wycheproof_bytes(c, "iv", &iv_len),
+		      *msg = wycheproof_bytes(c, "msg", &len), *ct = wycheproof_bytes(c, "ct", &cipher_len);
+	uint8_t pad = (uint8_t)(16 - len % 16);
+
+	if (vector_count == VECTORS_MOST || strcmp(wycheproof_text(c, "result"), "valid") != 0)
+		return;
+	*v = (struct vector){
+		.key_len = key_len, .iv_len = iv_len, .plain_len = len + pad, .cipher_len = cipher_len};
+	memcpy(v->key, key, key_len);
+	memcpy(v->iv, iv, iv_len);
+	memcpy(v->plain, msg, len);
+	memset(v->plain + len, pad, pad);
+	memcpy(v->cipher, ct, cipher_len);
+	vector_count++;
+}
+
+static void aes_cbc_pkcs5(void)
+{
+	vector_count = vectors_tried = 0;
+	if (wycheproof_run("aes_cbc_pkcs5.json", "aes_cbc_pkcs5.json", take_cbc, NULL) == 0)
+		return;
+	CHECK_MSG(vector_count >= 72, "%zu vectors", vector_count);
+	wanted_kind = HAW_CIPHER_AES_CBC;
+	for_each_subject(check_cipher);
+	if (!harness.failed && vectors_tried == 0)
+		harness_skip("aes_cbc_pkcs5.json", "no backend that is tested serves it");
+}
+
 static void triple_des_cbc(void)
 {
 	static const char *const files[] = {
@@ -318,6 +354,43 @@ static void check_hmacs(struct subject *subject)
 			check_hmac(subject, &hmacs[i]);
 }
 
+/* RFC 4231 §4.8: the key is longer than a block, so it is its own hash that is used, and that is as long as
+ * the keys of packets; the message is as long as a packet's of whole blocks. */
+static void take_rfc4231(uint8_t kind, const char *digest, const char *tag)
+{
+	static const char message[] =
+		"This is a test using a larger than block-size key and a larger than block-size data. "
+		"The key needs to be hashed before being used by the HMAC algorithm.";
+	struct hmac_case *h = &hmacs[hmac_count++];
+	uint8_t key[131];
+
+	*h = (struct hmac_case){.kind = kind, .len = strlen(message), .valid = true};
+	memset(key, 0xaa, sizeof(key));
+	if (!EVP_Q_digest(NULL, digest, NULL, key, sizeof(key), h->key, NULL))
+		abort();
+	memcpy(h->message, message, h->len);
+	unhex(tag, h->tag, sizeof(h->tag));
+	/* And the same but for one bit. */
+	hmacs[hmac_count] = *h;
+	hmacs[hmac_count].tag[3] ^= 4;
+	hmacs[hmac_count++].valid = false;
+}
+
+static void hmac_rfc4231(void)
+{
+	hmacs = calloc(4, sizeof(*hmacs));
+	vectors_tried = hmac_count = 0;
+	take_rfc4231(HAW_MAC_HMAC_SHA2_256, "SHA256",
+		     "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+	take_rfc4231(HAW_MAC_HMAC_SHA2_512, "SHA512",
+		     "e37b6a775dc87dbaa4dfa9f96e5e3ffddebd71f8867289865df5a32d20cdc944"
+		     "b6022cac3c4982b10d5eeb55c3e4de15134676fb6de0446065c97440fa8c6a58");
+	for_each_subject(check_hmacs);
+	if (!harness.failed && vectors_tried == 0)
+		harness_skip("RFC 4231", "no backend that is tested serves it");
+	free(hmacs);
+}
+
 static void hmac_as_packets(void)
 {
 	struct hmac_case sha1 = {.kind = HAW_MAC_HMAC_SHA1, .len = 20},
@@ -343,8 +416,10 @@ int main(void)
 	vectors = calloc(VECTORS_MOST, sizeof(*vectors));
 	RUN(aes_ctr);
 	RUN(aes_cbc);
+	RUN(aes_cbc_pkcs5);
 	RUN(triple_des_cbc);
 	RUN(aes_gcm);
+	RUN(hmac_rfc4231);
 	RUN(hmac_as_packets);
 	free(vectors);
 	return harness_end();
