@@ -17,7 +17,8 @@
 
 #include "crypto-backends/spans.h"
 
-/* One packet may be altered, and then fails here and there; so many in a row are the engine's doing. */
+/* Packets of one key that the engine may fail at, where the spare does not, before it is given up. Good ones
+ * between them make it no better: a device that fails at long packets may still do the short ones. */
 enum { FAILURES_MAX = 16 };
 
 struct entry {
@@ -39,7 +40,7 @@ struct guard {
 	uint32_t min_length, max_length;
 	uint64_t patience, since; /* since when the engine has finished nothing */
 	unsigned under_way;
-	unsigned failures; /* packets in a row that the engine has not done */
+	unsigned failures; /* packets that the engine has not done and the spare has */
 	int epoll, timer;  /* where the engine has a descriptor, else -1 */
 	bool ticking;      /* the timer runs */
 	struct haw_guard_count count;
@@ -199,7 +200,7 @@ static void leave(struct guard *g, struct entry *e, int status)
 	else
 		by_spare(g, job);
 	/* What the spare cannot do either is no failure of the engine's. */
-	g->failures = status != 0 && job->status == 0 ? g->failures + 1 : 0;
+	g->failures += status != 0 && job->status == 0;
 	e->outer = NULL;
 	g->under_way--;
 	if (status != 0 && g->spare.chained && job->status == 0)
@@ -331,7 +332,7 @@ static void collect(struct guard *g)
 	else
 		check_patience(g);
 	if (g->engine && g->failures >= FAILURES_MAX)
-		give_up(g, "it fails at every packet");
+		give_up(g, "it fails at packet after packet");
 }
 
 /* An idle connection keeps no memory and runs no timer. */
