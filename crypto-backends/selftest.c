@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto-backends/selftest.h"
 
-#include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "crypto-backends/backends.h"
+#include "crypto-backends/drive.h"
 #include "crypto-backends/spans.h"
 
 enum {
 	GUARD = 64, /* bytes around each output that must stay as they are */
 	GUARD_BYTE = 0xc3,
 	FRONT_MAX = 256, /* headroom and alignment that a backend may ask for */
-	SMALL = 512,
-	PATIENCE_S = 5
+	SMALL = 512
 };
+
+#define PATIENCE_NS UINT64_C(5000000000)
 
 /* What is tested. Where a packet needs those before it, each test begins with a new sealer and opener. */
 struct subject {
@@ -60,43 +59,10 @@ struct bench {
 	size_t front, split, total; /* where the output starts, how much is in its first part, and in all */
 };
 
-/* Wait a little for S to finish something. */
-static void wait_for(haw_sealer *s)
-{
-	struct pollfd fd = {.fd = s->ops->fd(s), .events = POLLIN};
-
-	if (fd.fd >= 0)
-		(void)poll(&fd, 1, 10);
-	else
-		sched_yield();
-}
-
 /* Put N jobs through S; false if it fails or does not finish in time. */
 static bool run(haw_sealer *s, haw_job *const *jobs, size_t n)
 {
-	struct timespec start, now;
-	size_t taken = 0, done = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (;;) {
-		haw_job *finished[HAW_BATCH_MAX];
-		int result = taken < n ? s->ops->submit(s, jobs + taken, n - taken) : 0;
-
-		if (result < 0)
-			return false;
-		taken += (size_t)result;
-		result = s->ops->poll(s, finished, HAW_BATCH_MAX);
-		if (result < 0)
-			return false;
-		done += (size_t)result;
-		if (done >= n)
-			return done == n;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - start.tv_sec > PATIENCE_S)
-			return false;
-		if (result == 0)
-			wait_for(s);
-	}
+	return haw_drive(s, jobs, n, haw_drive_now_ns() + PATIENCE_NS);
 }
 
 static void set_numbers(haw_job *job, uint32_t length)

@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto-backends/sync.h"
 
-void haw_sync_init(struct haw_sync *s, const haw_sealer_ops *ops, const haw_suite *suite, bool opens,
-		   int (*run)(struct haw_sync *s, haw_job *job))
-{
-	s->base.ops = ops;
-	s->base.suite = suite;
-	s->base.traits.size = sizeof(s->base.traits);
-	s->base.traits.completion = HAW_COMPLETES_IN_SUBMIT;
-	s->first = s->last = NULL;
-	s->run = run;
-	s->run_batch = NULL;
-	s->opens = opens;
-}
+#include "crypto-backends/spans.h"
 
 bool haw_job_fits(const haw_suite *suite, const haw_job *job, bool opens)
 {
@@ -39,7 +28,7 @@ bool haw_job_fits(const haw_suite *suite, const haw_job *job, bool opens)
 	return in == packet + (opens ? suite->tag_size : 0) && out == packet + (opens ? 0 : suite->tag_size);
 }
 
-int haw_sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n)
+static int sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n)
 {
 	struct haw_sync *s = (struct haw_sync *)sealer;
 	haw_job *fitting[HAW_BATCH_MAX];
@@ -71,7 +60,7 @@ int haw_sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n)
 	return (int)n;
 }
 
-int haw_sync_poll(haw_sealer *sealer, haw_job **done, size_t max)
+static int sync_poll(haw_sealer *sealer, haw_job **done, size_t max)
 {
 	struct haw_sync *s = (struct haw_sync *)sealer;
 	size_t n = 0;
@@ -86,7 +75,52 @@ int haw_sync_poll(haw_sealer *sealer, haw_job **done, size_t max)
 	return (int)n;
 }
 
-int haw_sync_fd(haw_sealer *sealer)
+static int sync_fd(haw_sealer *sealer)
 {
 	return -1;
+}
+
+static int sync_open_length(haw_sealer *sealer, uint32_t seq, uint64_t number, uint64_t block,
+			    const uint8_t *head, uint32_t *length)
+{
+	struct haw_sync *s = (struct haw_sync *)sealer;
+
+	if (sealer->suite->length_mode != HAW_LENGTH_CLEAR)
+		return s->open_length(sealer, seq, number, block, head, length);
+	*length = haw_fetch_be32(head);
+	return 0;
+}
+
+static void sync_free(haw_sealer *sealer)
+{
+	((struct haw_sync *)sealer)->free(sealer);
+}
+
+static const haw_sealer_ops sealer_ops = {
+	.submit = sync_submit,
+	.poll = sync_poll,
+	.fd = sync_fd,
+	.free = sync_free,
+};
+
+static const haw_sealer_ops opener_ops = {
+	.submit = sync_submit,
+	.poll = sync_poll,
+	.open_length = sync_open_length,
+	.fd = sync_fd,
+	.free = sync_free,
+};
+
+void haw_sync_init(struct haw_sync *s, const haw_suite *suite, bool opens,
+		   int (*run)(struct haw_sync *s, haw_job *job), void (*free)(haw_sealer *s))
+{
+	*s = (struct haw_sync){
+		.base.ops = opens ? &opener_ops : &sealer_ops,
+		.base.suite = suite,
+		.base.traits.size = sizeof(s->base.traits),
+		.base.traits.completion = HAW_COMPLETES_IN_SUBMIT,
+		.run = run,
+		.free = free,
+		.opens = opens,
+	};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What backends that finish inside submit share: the queue of finished jobs, and the check
- * that a job is one that can be worked on.
+ * What backends that finish inside submit share: the operations table, the queue of finished jobs, lengths
+ * that travel in the clear, and the check that a job is one that can be worked on.
  */
 #ifndef HAW_CRYPTO_SYNC_H
 #define HAW_CRYPTO_SYNC_H
@@ -16,14 +16,16 @@ struct haw_sync {
 	int (*run)(struct haw_sync *s, haw_job *job);
 	/* If set, called instead with all the fitting jobs of one submit, N >= 1; fills in each status. */
 	void (*run_batch)(struct haw_sync *s, haw_job *const *jobs, size_t n);
+	/* As haw_sealer_ops has it, for openers of suites whose length is enciphered. */
+	int (*open_length)(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block, const uint8_t *head,
+			   uint32_t *length);
+	void (*free)(haw_sealer *s);
 	bool opens;
 };
 
-void haw_sync_init(struct haw_sync *s, const haw_sealer_ops *ops, const haw_suite *suite, bool opens,
-		   int (*run)(struct haw_sync *s, haw_job *job));
-int haw_sync_submit(haw_sealer *sealer, haw_job *const *jobs, size_t n);
-int haw_sync_poll(haw_sealer *sealer, haw_job **done, size_t max);
-int haw_sync_fd(haw_sealer *sealer);
+/* Fill in all but run_batch and open_length. FREE is as haw_sealer_ops has it. */
+void haw_sync_init(struct haw_sync *s, const haw_suite *suite, bool opens,
+		   int (*run)(struct haw_sync *s, haw_job *job), void (*free)(haw_sealer *s));
 
 /* True if the length of JOB is one that SUITE can have (RFC 4253 §6: the encrypted part is whole
  * blocks) and its spans together are as long as the length says. */

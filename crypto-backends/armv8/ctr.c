@@ -200,10 +200,6 @@ static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t bl
 	struct haw_armv8_ctr_state state;
 	uint8_t plain[16];
 
-	if (c->etm) {
-		*length = haw_fetch_be32(head);
-		return 0;
-	}
 	set_block(c, &state, block);
 	haw_armv8_ctr_plain(&c->aes, &state, head, plain, 1);
 	*length = haw_fetch_be32(plain);
@@ -215,21 +211,6 @@ static void ctr_free(haw_sealer *s)
 	OPENSSL_cleanse(s, sizeof(struct ctr));
 	free(s);
 }
-
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = ctr_free,
-};
-
-static const haw_sealer_ops opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length,
-	.fd = haw_sync_fd,
-	.free = ctr_free,
-};
 
 /* RFC 2104: the state after the key, xored with PAD, as a block. */
 static void hash_key(struct haw_armv8_sha256 *sha, const uint8_t *key, size_t key_size, uint8_t pad)
@@ -259,7 +240,8 @@ haw_sealer *haw_armv8_ctr_new(const haw_suite *suite, const haw_keys *keys, bool
 		run = crypt_half;
 	else if (opens)
 		run = c->etm ? open_etm : open_plain_mac;
-	haw_sync_init(&c->sync, opens ? &opener_ops : &sealer_ops, suite, opens, run);
+	haw_sync_init(&c->sync, suite, opens, run, ctr_free);
+	c->sync.open_length = open_length;
 	c->hash_input = !c->etm && !opens; /* the ciphertext with -etm, the plaintext without */
 	c->high = haw_fetch_be64(keys->iv);
 	c->low = haw_fetch_be64(keys->iv + 8);

@@ -310,21 +310,6 @@ static void chacha_free(haw_sealer *s)
 	free(c);
 }
 
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = chacha_free,
-};
-
-static const haw_sealer_ops opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length,
-	.fd = haw_sync_fd,
-	.free = chacha_free,
-};
-
 static bool set_keys(struct chacha *c, const haw_keys *keys)
 {
 	const EVP_CIPHER *cipher = haw_openssl_cipher(&haw_openssl_configured, "ChaCha20");
@@ -347,7 +332,8 @@ haw_sealer *haw_ipsecmb_chacha_new(struct haw_ipsecmb *library, const haw_suite 
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory for the keys of a connection");
 		return NULL;
 	}
-	haw_sync_init(&c->sync, opens ? &opener_ops : &sealer_ops, suite, opens, NULL);
+	haw_sync_init(&c->sync, suite, opens, NULL, chacha_free);
+	c->sync.open_length = open_length;
 	c->sync.run_batch = run_batch;
 	c->library = library;
 	if (!set_keys(c, keys)) {

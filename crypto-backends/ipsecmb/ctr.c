@@ -347,10 +347,6 @@ static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t bl
 		.schedule = c->schedule, .key_size = s->suite->key_size, .iv = c->iv};
 	bool ok;
 
-	if (c->etm) {
-		*length = haw_fetch_be32(head);
-		return 0;
-	}
 	stream.workspace = haw_ipsecmb_borrow(c->library);
 	if (!stream.workspace)
 		return HAW_ECRYPTO;
@@ -372,21 +368,6 @@ static void ctr_free(haw_sealer *s)
 	OPENSSL_cleanse(c, sizeof(*c));
 	free(c);
 }
-
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = ctr_free,
-};
-
-static const haw_sealer_ops opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length,
-	.fd = haw_sync_fd,
-	.free = ctr_free,
-};
 
 static void set_cipher_key(struct ctr *c, const uint8_t *key, size_t key_size)
 {
@@ -439,7 +420,8 @@ haw_sealer *haw_ipsecmb_ctr_new(struct haw_ipsecmb *library, const haw_suite *su
 		return NULL;
 	}
 	memset(c, 0, sizeof(*c));
-	haw_sync_init(&c->sync, opens ? &opener_ops : &sealer_ops, suite, opens, NULL);
+	haw_sync_init(&c->sync, suite, opens, NULL, ctr_free);
+	c->sync.open_length = open_length;
 	c->sync.run_batch = has_mac ? run_batch : run_half;
 	c->library = library;
 	c->etm = suite->length_mode == HAW_LENGTH_CLEAR;

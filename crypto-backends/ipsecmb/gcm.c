@@ -134,33 +134,11 @@ static int open(struct haw_sync *s, haw_job *job)
 	return CRYPTO_memcmp(computed, in + packet, TAG) == 0 ? 0 : HAW_EINTEGRITY;
 }
 
-static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block, const uint8_t *head,
-		       uint32_t *length)
-{
-	*length = haw_fetch_be32(head);
-	return 0;
-}
-
 static void gcm_free(haw_sealer *s)
 {
 	OPENSSL_cleanse(s, sizeof(struct gcm));
 	free(s);
 }
-
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = gcm_free,
-};
-
-static const haw_sealer_ops opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length,
-	.fd = haw_sync_fd,
-	.free = gcm_free,
-};
 
 haw_sealer *haw_ipsecmb_gcm_new(struct haw_ipsecmb *library, const haw_suite *suite, const haw_keys *keys,
 				bool opens, haw_error *err)
@@ -172,7 +150,7 @@ haw_sealer *haw_ipsecmb_gcm_new(struct haw_ipsecmb *library, const haw_suite *su
 		return NULL;
 	}
 	memset(g, 0, sizeof(*g));
-	haw_sync_init(&g->sync, opens ? &opener_ops : &sealer_ops, suite, opens, opens ? open : seal);
+	haw_sync_init(&g->sync, suite, opens, opens ? open : seal, gcm_free);
 	g->calls = suite->key_size == 16 ? &library->gcm128 : &library->gcm256;
 	memcpy(g->iv, keys->iv, sizeof(g->iv));
 	g->calls->expand_key(keys->key, &g->key);

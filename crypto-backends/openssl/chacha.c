@@ -212,21 +212,6 @@ static void chacha_free(haw_sealer *s)
 	free(c);
 }
 
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = chacha_free,
-};
-
-static const haw_sealer_ops opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length,
-	.fd = haw_sync_fd,
-	.free = chacha_free,
-};
-
 static bool set_keys(struct chacha *c, struct haw_openssl_source *source, const haw_keys *keys)
 {
 	const EVP_CIPHER *cipher = haw_openssl_cipher(source, "ChaCha20");
@@ -250,7 +235,8 @@ haw_sealer *haw_openssl_chacha_new(struct haw_openssl_source *source, const haw_
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory for the keys of a connection");
 		return NULL;
 	}
-	haw_sync_init(&c->sync, opens ? &opener_ops : &sealer_ops, suite, opens, opens ? open : seal);
+	haw_sync_init(&c->sync, suite, opens, opens ? open : seal, chacha_free);
+	c->sync.open_length = open_length;
 	if (!set_keys(c, source, keys)) {
 		haw_openssl_error(err, "set up ChaCha20-Poly1305");
 		chacha_free(&c->sync.base);

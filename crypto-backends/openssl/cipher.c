@@ -200,15 +200,8 @@ static int open_first_block(struct haw_sync *s, haw_job *job)
 	return status == HAW_ECRYPTO ? failed(c) : status;
 }
 
-static int open_length_clear(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
-			     const uint8_t *head, uint32_t *length)
-{
-	*length = haw_fetch_be32(head);
-	return 0;
-}
-
 /* Decrypt a packet's first block, with the context of its own that leaves the opener's state alone. */
-static int open_length_first_block(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
+static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block,
 				   const uint8_t *head, uint32_t *length)
 {
 	struct cipher *c = (struct cipher *)s;
@@ -236,29 +229,6 @@ static void cipher_free(haw_sealer *s)
 	OPENSSL_cleanse(c, sizeof(*c));
 	free(c);
 }
-
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = cipher_free,
-};
-
-static const haw_sealer_ops clear_opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length_clear,
-	.fd = haw_sync_fd,
-	.free = cipher_free,
-};
-
-static const haw_sealer_ops first_block_opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length_first_block,
-	.fd = haw_sync_fd,
-	.free = cipher_free,
-};
 
 static EVP_CIPHER_CTX *new_context(const EVP_CIPHER *cipher, const haw_keys *keys, bool encrypts)
 {
@@ -290,16 +260,15 @@ haw_sealer *haw_openssl_cipher_new(struct haw_openssl_source *source, const haw_
 				   const haw_keys *keys, bool opens, haw_error *err)
 {
 	bool clear = suite->length_mode == HAW_LENGTH_CLEAR;
-	const haw_sealer_ops *ops = !opens  ? &sealer_ops
-				    : clear ? &clear_opener_ops
-					    : &first_block_opener_ops;
 	struct cipher *c = calloc(1, sizeof(*c));
 
 	if (!c) {
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory for the keys of a connection");
 		return NULL;
 	}
-	haw_sync_init(&c->sync, ops, suite, opens, !opens ? seal : clear ? open_clear : open_first_block);
+	haw_sync_init(&c->sync, suite, opens, !opens ? seal : clear ? open_clear : open_first_block,
+		      cipher_free);
+	c->sync.open_length = open_length;
 	c->block = suite->block_size;
 	c->clear = clear ? HAW_LENGTH_SIZE : 0;
 	c->chained = suite->chain_mode == HAW_CHAIN_CIPHERTEXT;

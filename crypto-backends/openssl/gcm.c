@@ -86,13 +86,6 @@ static int open(struct haw_sync *s, haw_job *job)
 	return 0;
 }
 
-static int open_length(haw_sealer *s, uint32_t seq, uint64_t number, uint64_t block, const uint8_t *head,
-		       uint32_t *length)
-{
-	*length = haw_fetch_be32(head);
-	return 0;
-}
-
 static void gcm_free(haw_sealer *s)
 {
 	struct gcm *g = (struct gcm *)s;
@@ -101,21 +94,6 @@ static void gcm_free(haw_sealer *s)
 	OPENSSL_cleanse(g, sizeof(*g));
 	free(g);
 }
-
-static const haw_sealer_ops sealer_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.fd = haw_sync_fd,
-	.free = gcm_free,
-};
-
-static const haw_sealer_ops opener_ops = {
-	.submit = haw_sync_submit,
-	.poll = haw_sync_poll,
-	.open_length = open_length,
-	.fd = haw_sync_fd,
-	.free = gcm_free,
-};
 
 haw_sealer *haw_openssl_gcm_new(struct haw_openssl_source *source, const haw_suite *suite,
 				const haw_keys *keys, bool opens, haw_error *err)
@@ -127,7 +105,7 @@ haw_sealer *haw_openssl_gcm_new(struct haw_openssl_source *source, const haw_sui
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "no memory for the keys of a connection");
 		return NULL;
 	}
-	haw_sync_init(&g->sync, opens ? &opener_ops : &sealer_ops, suite, opens, opens ? open : seal);
+	haw_sync_init(&g->sync, suite, opens, opens ? open : seal, gcm_free);
 	memcpy(g->iv, keys->iv, sizeof(g->iv));
 	g->ctx = EVP_CIPHER_CTX_new();
 	if (!g->ctx || !EVP_CipherInit_ex2(g->ctx, cipher, keys->key, keys->iv, !opens, NULL)) {
