@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "crypto-backends/compose.h"
+#include "crypto-backends/composite.h"
 
 /* What the self-test of one suite said. Added at the front of its list, never changed, never removed while
  * the candidate lives. */

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "crypto-backends/openssl/mac.h"
+#include "crypto-backends/openssl/mac_job.h"
 #include "crypto-backends/spans.h"
 #include "crypto-backends/sync.h"
 
@@ -41,112 +41,13 @@ struct compose {
 	haw_job *waiting[HAW_BATCH_MAX]; /* for the inner engine, in order: a ring */
 	size_t waiting_first, waiting_count;
 	haw_job *first, *last;                         /* finished, linked by job->backend */
-	int (*after)(struct compose *c, haw_job *job); /* what is left to do when the cipher is done */
-	int (*before)(struct compose *c, haw_job *job);
+	int (*after)(struct haw_mac *mac, haw_job *job); /* what is left to do when the cipher is done */
+	int (*before)(struct haw_mac *mac, haw_job *job);
 	int epoll, event; /* -1 unless the inner engine has a descriptor */
 	bool opens;
 };
 
-/* ---- The MAC ---- */
-
-static size_t packet_size(const haw_job *job)
-{
-	return (size_t)job->length + HAW_LENGTH_SIZE;
-}
-
-static int engine_failed(void)
-{
-	ERR_clear_error();
-	return HAW_ECRYPTO;
-}
-
-static bool hash_input(struct compose *c, const haw_job *job, struct haw_walk *walk)
-{
-	*walk = haw_walk_start(job);
-	if (!haw_mac_start(&c->mac, job->seq))
-		return false;
-	for (size_t left = packet_size(job); left > 0;) {
-		haw_span piece = haw_walk_in(walk, left);
-
-		if (!haw_mac_update(&c->mac, piece.ptr, piece.len))
-			return false;
-		left -= piece.len;
-	}
-	return true;
-}
-
-static bool hash_output(struct compose *c, const haw_job *job, struct haw_walk *walk)
-{
-	*walk = haw_walk_start(job);
-	if (!haw_mac_start(&c->mac, job->seq))
-		return false;
-	for (size_t left = packet_size(job); left > 0;) {
-		haw_mut_span piece = haw_walk_out(walk, left);
-
-		if (!haw_mac_update(&c->mac, piece.ptr, piece.len))
-			return false;
-		left -= piece.len;
-	}
-	return true;
-}
-
-static int tag_output(struct compose *c, haw_job *job)
-{
-	uint8_t tag[HAW_TAG_MAX];
-	struct haw_walk walk;
-
-	if (!hash_output(c, job, &walk) || !haw_mac_finish(&c->mac, tag))
-		return engine_failed();
-	haw_walk_put(&walk, tag, c->mac.size);
-	return 0;
-}
-
-/* The plaintext is hashed before the cipher may write upon it; the tag lies behind both. */
-static int tag_input(struct compose *c, haw_job *job)
-{
-	uint8_t tag[HAW_TAG_MAX];
-	struct haw_walk walk;
-	size_t left = packet_size(job);
-
-	if (!hash_input(c, job, &walk) || !haw_mac_finish(&c->mac, tag))
-		return engine_failed();
-	while (left > 0)
-		left -= haw_walk_out(&walk, left).len;
-	haw_walk_put(&walk, tag, c->mac.size);
-	return 0;
-}
-
-static int judge(struct compose *c, const uint8_t *received)
-{
-	int status = haw_mac_judge(&c->mac, received);
-
-	return status == HAW_ECRYPTO ? engine_failed() : status;
-}
-
-static int judge_input(struct compose *c, haw_job *job)
-{
-	uint8_t received[HAW_TAG_MAX];
-	struct haw_walk walk;
-
-	if (!hash_input(c, job, &walk))
-		return engine_failed();
-	haw_walk_get(&walk, received, c->mac.size);
-	return judge(c, received);
-}
-
-static int judge_output(struct compose *c, haw_job *job)
-{
-	uint8_t received[HAW_TAG_MAX];
-	struct haw_walk walk;
-
-	if (!hash_output(c, job, &walk))
-		return engine_failed();
-	haw_walk_skip(&walk, packet_size(job));
-	haw_walk_get(&walk, received, c->mac.size);
-	return judge(c, received);
-}
-
-static int nothing(struct compose *c, haw_job *job)
+static int nothing(struct haw_mac *mac, haw_job *job)
 {
 	return 0;
 }
@@ -157,7 +58,7 @@ static void cut_tag(struct compose *c, haw_job *job)
 {
 	struct flight *flight = c->free[--c->free_count];
 	uint8_t *count = c->opens ? &job->in_count : &job->out_count;
-	size_t left = packet_size(job);
+	size_t left = haw_mac_covers(job);
 
 	*flight = (struct flight){.job = job, .user = job->user, .count = *count};
 	job->user = flight;
@@ -250,7 +151,7 @@ static int take_back(struct compose *c)
 		for (int i = 0; i < n; i++) {
 			put_tag_back(c, done[i]);
 			if (done[i]->status == 0)
-				done[i]->status = c->after(c, done[i]);
+				done[i]->status = c->after(&c->mac, done[i]);
 			finish(c, done[i]);
 		}
 	}
@@ -258,7 +159,7 @@ static int take_back(struct compose *c)
 
 static void accept_job(struct compose *c, haw_job *job)
 {
-	int status = haw_job_fits(c->base.suite, job, c->opens) ? c->before(c, job) : HAW_EINVAL;
+	int status = haw_job_fits(c->base.suite, job, c->opens) ? c->before(&c->mac, job) : HAW_EINVAL;
 
 	if (status != 0) {
 		job->status = status;
@@ -385,11 +286,11 @@ static void set_order(struct compose *c)
 	bool etm = c->base.suite->length_mode == HAW_LENGTH_CLEAR;
 
 	if (c->opens) {
-		c->before = etm ? judge_input : nothing;
-		c->after = etm ? nothing : judge_output;
+		c->before = etm ? haw_mac_judge_input : nothing;
+		c->after = etm ? nothing : haw_mac_judge_output;
 	} else {
-		c->before = etm ? nothing : tag_input;
-		c->after = etm ? tag_output : nothing;
+		c->before = etm ? nothing : haw_mac_tag_input;
+		c->after = etm ? haw_mac_tag_output : nothing;
 	}
 }
 
@@ -407,6 +308,14 @@ static struct compose *compose_new(const haw_suite *suite, bool opens)
 		c->free[c->free_count++] = &c->flights[i];
 	set_order(c);
 	return c;
+}
+
+const char *haw_compose_refuses(const haw_backend *cipher, const haw_suite *suite)
+{
+	const haw_suite *half = haw_suite_half(suite);
+	const char *why = half ? cipher->refuses(cipher, half) : "its cipher needs no MAC beside it";
+
+	return why ? why : haw_mac_refuses(&haw_openssl_configured, suite);
 }
 
 haw_sealer *haw_compose_sealer(const haw_backend *cipher, const haw_suite *suite, const haw_keys *keys,
@@ -445,66 +354,4 @@ haw_sealer *haw_compose_sealer(const haw_backend *cipher, const haw_suite *suite
 failed:
 	compose_free(&c->base);
 	return NULL;
-}
-
-/* ---- As a backend ---- */
-
-const char *haw_compose_refuses(const haw_backend *cipher, const haw_suite *suite)
-{
-	const haw_suite *half = haw_suite_half(suite);
-	const char *why = half ? cipher->refuses(cipher, half) : "its cipher needs no MAC beside it";
-
-	return why ? why : haw_mac_refuses(&haw_openssl_configured, suite);
-}
-
-static const haw_backend *cipher_of(const haw_backend *backend)
-{
-	return ((const struct haw_composite *)backend)->cipher;
-}
-
-static const char *unusable(const haw_backend *backend)
-{
-	return cipher_of(backend)->unusable(cipher_of(backend));
-}
-
-static const char *refuses(const haw_backend *backend, const haw_suite *suite)
-{
-	return haw_compose_refuses(cipher_of(backend), suite);
-}
-
-static haw_sealer *new_sealer(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
-			      haw_error *err)
-{
-	return haw_compose_sealer(cipher_of(backend), suite, keys, false, err);
-}
-
-static haw_sealer *new_opener(const haw_backend *backend, const haw_suite *suite, const haw_keys *keys,
-			      haw_error *err)
-{
-	return haw_compose_sealer(cipher_of(backend), suite, keys, true, err);
-}
-
-static const char *version(const haw_backend *backend)
-{
-	return cipher_of(backend)->version(cipher_of(backend));
-}
-
-void haw_composite_init(struct haw_composite *composite, const haw_backend *cipher)
-{
-	*composite = (struct haw_composite){
-		.base =
-			{
-				.abi = HAW_BACKEND_ABI,
-				.size = sizeof(haw_backend),
-				.name = cipher->name,
-				.description = cipher->description,
-				.flags = cipher->flags,
-				.unusable = unusable,
-				.refuses = refuses,
-				.new_sealer = new_sealer,
-				.new_opener = new_opener,
-				.version = version,
-			},
-		.cipher = cipher,
-	};
 }

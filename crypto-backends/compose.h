@@ -20,14 +20,4 @@ const char *haw_compose_refuses(const haw_backend *cipher, const haw_suite *suit
 haw_sealer *haw_compose_sealer(const haw_backend *cipher, const haw_suite *suite, const haw_keys *keys,
 			       bool opens, haw_error *err);
 
-/* The same as a backend, so that it can be tested and chosen as one. Name, description, version and flags
- * are CIPHER's; it refuses suites whose cipher needs no MAC. */
-struct haw_composite {
-	haw_backend base;
-	const haw_backend *cipher;
-};
-
-/* CIPHER is borrowed. Nothing is to be freed. */
-void haw_composite_init(struct haw_composite *composite, const haw_backend *cipher);
-
 #endif

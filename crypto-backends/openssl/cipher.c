@@ -4,7 +4,7 @@
  * encrypt-and-MAC (RFC 4253 §6.4), and encrypt-then-MAC as OpenSSH's -etm@openssh.com names it, where the
  * length stays in the clear; or without one, as the half of a suite whose MAC another does.
  */
-#include "crypto-backends/openssl/mac.h"
+#include "crypto-backends/openssl/mac_job.h"
 #include "crypto-backends/openssl/openssl.h"
 #include "crypto-backends/spans.h"
 #include "crypto-backends/sync.h"
@@ -146,32 +146,12 @@ static int seal(struct haw_sync *s, haw_job *job)
 	return 0;
 }
 
-/* Judge the MAC over length and ciphertext. */
-static int judge_ciphertext(struct cipher *c, const haw_job *job)
-{
-	struct haw_walk walk = haw_walk_start(job);
-	size_t left = (size_t)job->length + HAW_LENGTH_SIZE;
-	uint8_t received[HAW_TAG_MAX];
-
-	if (!haw_mac_start(&c->mac, job->seq))
-		return HAW_ECRYPTO;
-	while (left > 0) {
-		haw_span piece = haw_walk_in(&walk, left);
-
-		if (!haw_mac_update(&c->mac, piece.ptr, piece.len))
-			return HAW_ECRYPTO;
-		left -= piece.len;
-	}
-	haw_walk_get(&walk, received, c->mac.size);
-	return haw_mac_judge(&c->mac, received);
-}
-
 /* Encrypt-then-MAC: not a byte is decrypted before the MAC was judged. And the half of such a suite. */
 static int open_clear(struct haw_sync *s, haw_job *job)
 {
 	struct cipher *c = (struct cipher *)s;
 	struct haw_walk walk = haw_walk_start(job);
-	int status = c->mac.size > 0 ? judge_ciphertext(c, job) : 0;
+	int status = c->mac.size > 0 ? haw_mac_judge_input(&c->mac, job) : 0;
 
 	if (status != 0)
 		return status == HAW_EINTEGRITY ? status : failed(c);

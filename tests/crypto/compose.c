@@ -4,6 +4,7 @@
  * such backends too, do not see. Engines that are full, that fail, and whose jobs come back as they were.
  */
 #include "crypto-backends/compose.h"
+#include "crypto-backends/composite.h"
 
 #include <poll.h>
 

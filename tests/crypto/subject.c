@@ -7,6 +7,7 @@
 
 #include "crypto-backends/backends.h"
 #include "crypto-backends/compose.h"
+#include "crypto-backends/composite.h"
 #include "crypto-backends/select.h"
 #include "late_backend.h"
 
