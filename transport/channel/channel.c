@@ -125,6 +125,7 @@ struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, s
 	memcpy(chan->type, type, type_len);
 	chan->owner = owner;
 	chan->window_max = chan->window = start;
+	chan->granted = start;
 	chan->window_pinned = window != 0;
 	chan->max_packet = max_packet ? max_packet : HAW_MAX_PACKET;
 	chan->low_mark = 1024 * 1024;
@@ -135,6 +136,25 @@ struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, s
 }
 
 /* ---- Receiving ---- */
+
+/* A window that is too small for the path cannot be seen from its size here: what we grant counts at once,
+ * but reaches the peer later. But a peer that it holds back sends up to the end of what it was granted, to
+ * the byte, and stands there until it hears of more; so it is held back if data end exactly where an earlier
+ * grant did. */
+static void note_edge(struct haw_chan *chan)
+{
+	for (unsigned i = 0; i < HAW_EDGES; i++)
+		if (chan->edges[i] == chan->arrived)
+			chan->held_back = true;
+	if (chan->arrived == chan->granted)
+		chan->held_back = true;
+}
+
+static void remember_edge(struct haw_chan *chan)
+{
+	chan->edges[chan->next_edge] = chan->granted;
+	chan->next_edge = (chan->next_edge + 1) % HAW_EDGES;
+}
 
 int haw_chan_arrived(struct haw_chan *chan, size_t len, haw_error *err)
 {
@@ -151,6 +171,8 @@ int haw_chan_arrived(struct haw_chan *chan, size_t len, haw_error *err)
 			len, chan->id, chan->window, chan->max_packet);
 	chan->window -= (uint32_t)len;
 	chan->unread += len;
+	chan->arrived += len;
+	note_edge(chan);
 	return 0;
 }
 
@@ -170,7 +192,8 @@ uint32_t haw_chan_adjustment(struct haw_chan *chan)
 		return 0;
 	/* The peer has nearly used up its window although nothing waits to be read here: the window
 	 * is what holds it back. */
-	if (!chan->window_pinned && chan->window < chan->window_max / 2 && chan->unread == 0) {
+	if (!chan->window_pinned && (chan->held_back || chan->window < chan->window_max / 2) &&
+	    chan->unread == 0) {
 		size_t room = chan->channels->memory - chan->channels->window_sum;
 		size_t more = chan->window_max < room ? chan->window_max : room;
 
@@ -179,7 +202,12 @@ uint32_t haw_chan_adjustment(struct haw_chan *chan)
 		chan->window_max += (uint32_t)more;
 		chan->channels->window_sum += more;
 		grant += more;
+		/* What shows whether this was enough comes after it. */
+		chan->held_back = false;
+		memset(chan->edges, 0, sizeof(chan->edges));
 	}
+	remember_edge(chan);
+	chan->granted += grant;
 	chan->consumed = 0;
 	chan->window += (uint32_t)grant;
 	return (uint32_t)grant;
@@ -193,6 +221,7 @@ void haw_chan_pin_window(struct haw_chan *chan, uint32_t window)
 		window = (uint32_t)(chan->channels->memory - others);
 	chan->channels->window_sum = others + window;
 	chan->window_max = chan->window = window;
+	chan->granted = chan->arrived + window;
 	chan->window_pinned = true;
 }
 

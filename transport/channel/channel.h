@@ -15,7 +15,8 @@ enum {
 	HAW_CHANNELS_MAX = 1024,	/* of one connection */
 	HAW_REPLIES_MAX = 1024,		/* awaited on one channel, and by the connection */
 	HAW_WINDOW_START = 2 * 1024 * 1024,
-	HAW_MAX_PACKET = 32768		/* data in one message that we accept */
+	HAW_MAX_PACKET = 32768,		/* data in one message that we accept */
+	HAW_EDGES = 8			/* of a window, remembered */
 };
 
 /* A piece of a send queue: bytes of its own behind the struct, or bytes of the caller's. */
@@ -65,6 +66,10 @@ struct haw_chan {
 	size_t consumed;		/* taken by the consumer, not yet granted again */
 	size_t unread;			/* delivered and not consumed */
 	bool window_pinned, eof_in, close_in;
+	bool held_back;			/* the peer has stood at the end of its window */
+	uint64_t arrived, granted;	/* bytes, in all */
+	uint64_t edges[HAW_EDGES];	/* what was granted in all before the last grants; 0: none */
+	unsigned next_edge;
 
 	/* Sending. */
 	uint32_t remote_window, remote_max_packet;
