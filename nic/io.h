@@ -68,6 +68,9 @@ void haw_io_wake(struct haw_io *io);
 /* Nanoseconds of CLOCK_MONOTONIC: inside callbacks the time at which the turn's wait ended. */
 uint64_t haw_io_now(const struct haw_io *io);
 
+/* Nanoseconds that haw_io_run has waited so far. */
+uint64_t haw_io_waited(const struct haw_io *io);
+
 /* ---- Timers ---- */
 
 /* Embedded in its owner, zeroed before first use. */

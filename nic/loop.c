@@ -279,9 +279,15 @@ uint64_t haw_io_now(const struct haw_io *io)
 	return io->running ? io->now : clock_ns();
 }
 
+uint64_t haw_io_waited(const struct haw_io *io)
+{
+	return io->waited;
+}
+
 int haw_io_run(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 {
 	int64_t deadline = haw_io_deadline(io);
+	uint64_t before;
 	int rc;
 
 	if (io->running)
@@ -295,7 +301,11 @@ int haw_io_run(struct haw_io *io, int64_t timeout_ns, haw_error *err)
 	}
 	io->callbacks = 0;
 	io->running = true;
+	before = timeout_ns != 0 ? clock_ns() : 0;
 	rc = io->engine->wait(io, timeout_ns, err);
+	/* The engine has read the clock when its wait ended, before it called anybody. */
+	if (before && io->now > before)
+		io->waited += io->now - before;
 	if (rc >= 0) {
 		haw_timers_run(io, io->now);
 		if (io->foreign && io->engine->flush)

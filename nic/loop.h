@@ -104,6 +104,7 @@ struct haw_io {
 	struct haw_resolver *resolver;	/* NULL until a name was resolved */
 	pid_t process;			/* that made it */
 	uint64_t now;
+	uint64_t waited;	/* ns, in all */
 	int callbacks;			/* of this turn */
 	bool running, foreign;
 };

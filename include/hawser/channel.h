@@ -111,6 +111,8 @@ HAW_API HAW_MUST_USE int haw_channel_send_ref(haw_channel *channel, haw_span hea
 					      void (*release)(void *user), void *user, haw_error *err);
 /* Bytes queued and not yet sealed. */
 HAW_API size_t haw_channel_queued(const haw_channel *channel);
+/* Bytes that the peer takes before it has to open its window again (RFC 4254 §5.2). */
+HAW_API uint32_t haw_channel_peer_window(const haw_channel *channel);
 /* Call the writable callback when the queue falls below BYTES (default 1 MiB). */
 HAW_API void haw_channel_set_low_mark(haw_channel *channel, size_t bytes);
 /* Take up to LEN bytes from the channel's queue. Returns the count, HAW_EAGAIN if none are there,

@@ -50,6 +50,8 @@ HAW_API const char *haw_loop_engine(const haw_loop *loop);
 /* One turn: wait at most TIMEOUT_MS (0: not at all, negative: without limit) for something to
  * happen, and handle it. Returns 0, or a negative code if the engine itself failed. */
 HAW_API HAW_MUST_USE int haw_loop_run(haw_loop *loop, int timeout_ms, haw_error *err);
+/* Nanoseconds that haw_loop_run has waited for something to happen, in all. Does not block. */
+HAW_API uint64_t haw_loop_waited_ns(const haw_loop *loop);
 /* For a foreign event loop: a descriptor that is readable when haw_loop_run has something to
  * do, and the milliseconds until it must be run anyway (-1: no such time). */
 HAW_API int haw_loop_fd(const haw_loop *loop);

@@ -175,6 +175,9 @@ typedef struct haw_transport_info {
 	uint64_t bytes_sent, bytes_received; /* on the stream */
 	uint64_t packets_sent, packets_received;
 	uint32_t key_exchanges;
+	uint64_t packet_ns;	/* spent on making and opening packets: protection above all */
+	uint64_t stream_ns;	/* spent inside the stream's sending and receiving */
+	bool send_blocked;	/* the stream takes no more at present */
 } haw_transport_info;
 
 HAW_API void haw_transport_get_info(const haw_transport *transport, haw_transport_info *info);

@@ -191,6 +191,7 @@ class Line:
 
     def __init__(self, network, client, server):
         self.network, self.client, self.server = network, client, server
+        self.number = network.connections
         self.left = network.draw_cut()
         self.dead = self.silent = False
         self.running = 2

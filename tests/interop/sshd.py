@@ -111,10 +111,12 @@ class Sshd:
             'UseDNS no',
             'PrintMotd no',
             'PrintLastLog no',
-            'MaxStartups 200',
             f'LogLevel {log_level}',
             f'Subsystem sftp {subsystem}',
         ]
+        # Of this keyword the last value counts.
+        if not any(option.startswith('MaxStartups') for option in options):
+            lines.append('MaxStartups 200')
         lines += [f'HostKey {self.keys.host[kind]}' for kind in self.kinds]
         with open(self.config, 'w') as file:
             file.write('\n'.join(lines) + '\n')

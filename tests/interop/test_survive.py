@@ -13,7 +13,7 @@ import time
 
 import trees
 from relay import Network
-from suite import ENGINES, Skip, check, ended, files_below, main, same, says, succeeded
+from suite import ENGINES, Skip, check, ended, files_below, main, make_key, same, says, succeeded
 
 # So that a failure can be repeated.
 SEED = int(os.environ.get('HAWSER_TEST_SEED', '0')) or random.SystemRandom().randrange(1, 1 << 32)
@@ -166,6 +166,95 @@ def limited_rate(world):
         check(0.95 < rate / (4 << 20) < 1.05, f'{rate / (1 << 20):.2f} MiB/s: {seconds}')
 
 
+def many_connections(world, up):
+    """-j: a tree and one large file over four connections."""
+    source, target = make_tree(world), world.path(b'tree')
+    large, copy = world.path(b'large'), world.path(b'large')
+    trees.make_file(large, (48 << 20) + 4711)
+    with Network(world.server.port, rate=60_000_000) as network:
+        client = world.new_client(world.server, network.port)
+        succeeded(client.cp('-r', '-p', '-j', '4', *operands(client, source, target, up)))
+        same(source, target, modes=True)
+        network.open_most = 0
+        result = client.cp('-p', '-v', '-j', '4', *operands(client, large, copy, up))
+        succeeded(result)
+        check(network.open_most == 4, f'{network.open_most} connections, not 4: {result}')
+    check(trees.same_file(large, copy), 'differs')
+    check(int(os.stat(large).st_mtime) == int(os.stat(copy).st_mtime), 'the time was not kept')
+
+
+def first_dies(world, up):
+    """Whichever connection dies, even the first: the others go on, and nothing is lost."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 60 << 20)
+    with Network(world.server.port, rate=20_000_000) as network:
+        client = world.new_client(world.server, network.port)
+        child = client.start('-v', '-j', '3', *operands(client, source, target, up))
+        deadline = time.monotonic() + 20
+        while len(network.live) < 3 or network.forwarded['up' if up else 'down'] < 8 << 20:
+            check(time.monotonic() < deadline and child.poll() is None, 'no three connections')
+            time.sleep(0.02)
+        lines = sorted(network.live, key=lambda line: line.number)
+        lines[0].cut()
+        time.sleep(0.4)
+        lines[1].cut()
+        err = child.communicate(timeout=60)[1]
+    check(child.returncode == 0, f'{child.returncode}: {err[-800:]!r}')
+    check(trees.same_file(source, target), 'differs')
+    check(network.connections >= 4, f'only {network.connections} connections: none was brought back')
+
+
+def growth_ends(world):
+    """A server that takes few connections: growth ends at the first refusal, which is said at -v."""
+    server = world.new_server(options=['MaxStartups 2:100:2'])
+    client = world.new_client(server)
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 80 << 20)
+    result = client.cp('-v', '-j', '16', '--bwlimit', '40M', source, client.remote(target))
+    succeeded(result)
+    says(result, 'going on with')
+    check(trees.same_file(source, target), 'differs')
+    logins = server.log_text().count('Accepted publickey')
+    check(1 <= logins < 16, f'{logins} logins')
+    server.stop()
+
+
+def few_at_the_door(world):
+    """At most eight connections are not yet logged in at a time."""
+    server = world.new_server(options=['MaxStartups 8:100:8'])
+    client = world.new_client(server)
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 60 << 20)
+    result = client.cp('-v', '-j', '20', '--bwlimit', '15M', source, client.remote(target))
+    succeeded(result)
+    check(b'going on with' not in result.err, f'refused: {result}')
+    logins = server.log_text().count('Accepted publickey')
+    check(10 <= logins <= 20, f'{logins} logins')
+    server.stop()
+
+
+def asked_once(world):
+    """What a person types to log in serves all connections, and those that come back."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 30 << 20)
+    key = os.path.join(world.fresh('keys'), 'locked')
+    make_key(key, 'ed25519', 'open sesame')
+    server = world.new_server()
+    with open(server.authorized, 'w') as file, open(key + '.pub') as public:
+        file.write(public.read())
+    with Network(server.port, cuts=3, between=(3 << 20, 8 << 20), random=random.Random(SEED)) as network:
+        client = world.new_client(server, network.port)
+        client.remove('id_ed25519')
+        result = client.talk([(b'passphrase', b'open sesame\n')], '-j', '3', '-i', key, source,
+                             client.remote(target))
+        check(network.cut_count > 0, 'nothing was cut')
+    check(result.status == 0, f'{result}: {result.out[-500:]!r}')
+    asked = result.out.lower().count(b'enter passphrase') or result.out.lower().count(b'passphrase')
+    check(asked == 1, f'asked {asked} times: {result.out[-800:]!r}')
+    check(trees.same_file(source, target), 'differs')
+    server.stop()
+
+
 def tests():
     for up in (True, False):
         word = 'upload' if up else 'download'
@@ -173,7 +262,10 @@ def tests():
         yield f'cut often {word} {engine}', cut_often, (up, 15, 0, True, engine)
         yield f'cut often {word} into what stands', cut_often, (up, 10, 0, False)
         yield f'server killed {word}', server_killed, (up,)
-    yield from [server_gone, interrupted_while_away, silent_connection, other_host_key, limited_rate]
+        yield f'many connections {word}', many_connections, (up,)
+        yield f'cut often {word} of three', cut_often, (up, 12, 3)
+        yield f'first dies {word}', first_dies, (up,)
+    yield from [growth_ends, few_at_the_door, asked_once, server_gone, interrupted_while_away, silent_connection, other_host_key, limited_rate]
 
 
 if __name__ == '__main__':

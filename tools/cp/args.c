@@ -9,7 +9,7 @@
 
 #include "rate.h"
 
-enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT, OPTION_RECONNECT };
+enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT, OPTION_RECONNECT, OPTION_MEMORY };
 
 const char cp_usage[] =
 	"usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
@@ -32,6 +32,7 @@ const char cp_usage[] =
 	"  -v                 say more; up to three times\n"
 	CP_SCP_USAGE "\n"
 	"  --reconnect SECS   try so long to get a lost connection back (120); 0: do not\n"
+	"  --memory MIB       let so much be under way at most, on long and fast paths (64)\n"
 	"  --bwlimit RATE     move at most so many KiB of file data a second, or with a suffix K, M, G\n"
 	"\n" TOOL_BACKEND_USAGE "  --json                    one JSON object a line on standard output\n"
 	"\n"
@@ -47,10 +48,11 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"bwlimit", required_argument, NULL, OPTION_BWLIMIT},
 	{"reconnect", required_argument, NULL, OPTION_RECONNECT},
+	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{NULL, 0, NULL, 0},
 };
 
-enum { RECONNECT_S = 120 };
+enum { RECONNECT_S = 120, MEMORY_MIB = 64 };
 
 static bool add_word(struct cp_words *words, const char *word, const char *option)
 {
@@ -152,6 +154,8 @@ static bool take_option(struct cp_args *args, int option)
 			return true;
 		fputs("hawser cp: --bwlimit takes KiB a second, or a number with K, M or G, as 5M\n", stderr);
 		return false;
+	case OPTION_MEMORY:
+		return parse_count("--memory", "MiB", optarg, 4, 4096, &args->memory_mib);
 	case OPTION_RECONNECT:
 		return parse_count("--reconnect", "seconds", optarg, 0, 86400, &args->reconnect_s);
 	case '?':
@@ -170,6 +174,7 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 	memset(args, 0, sizeof(*args));
 	args->reconnect_s = RECONNECT_S;
 	args->connections = 1;
+	args->memory_mib = MEMORY_MIB;
 	argv[0] = (char *)"hawser cp"; /* how getopt names what is wrong */
 	optind = 1;
 	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {

@@ -12,7 +12,7 @@
 #include "prompt.h"
 #include "remote_internal.h"
 
-enum { SFTP_TIMEOUT_MS = 120000 };
+enum { SFTP_TIMEOUT_MS = 120000, WINDOW_LEAST = 4 << 20 };
 
 /* ---- Configuration ---- */
 
@@ -239,6 +239,9 @@ static bool make_client(struct cp_session *s, struct cp_conn *conn, haw_error *e
 	options.batch = s->args->batch || values->batch_mode;
 	options.host_key_fingerprint = s->remote.fingerprint[0] ? s->remote.fingerprint : NULL;
 	options.transport.size = sizeof(options.transport);
+	options.transport.memory = ((size_t)s->args->memory_mib << 20) / s->args->connections;
+	if (options.transport.memory < WINDOW_LEAST)
+		options.transport.memory = WINDOW_LEAST;
 	options.transport.selector = s->selector;
 	options.transport.ciphers = s->ciphers[0] ? s->ciphers : NULL;
 	options.transport.ask = !options.batch && cp_prompt_possible() ? on_question : NULL;
@@ -389,6 +392,7 @@ static void begin_flow(struct cp_session *s, bool upload)
 		s->limits.write = most;
 	cp_flow_begin(&s->flow, upload ? CP_FLOW_FILES_UP : CP_FLOW_FILES_DOWN);
 	s->flow.rests = !upload;
+	cp_flow_set_budget(&s->flow, s->args->connections, (uint64_t)s->args->memory_mib << 20);
 	cp_flow_set_handles(&s->flow, s->limits.handles);
 	cp_rate_begin(&s->flow.rate, s->args->rate, cp_now_ns());
 	s->flow.requests_limit = scp->requests;
@@ -432,6 +436,8 @@ bool cp_connect(struct cp_session *s, bool upload)
 	if (is_through_program(s) ? !connect_program(s) : !connect_client(s, upload))
 		return false;
 	begin_flow(s, upload);
+	s->report.waits.upload = upload;
+	s->waited_ns = haw_loop_waited_ns(s->loop);
 	s->report.moving = true;
 	return true;
 }

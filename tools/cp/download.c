@@ -22,6 +22,7 @@ struct operand {
 /* The views of a batch are about to go: write them. */
 static void flush(struct cp_download *dl)
 {
+	uint64_t before = dl->dirty ? cp_now_ns() : 0;
 	struct cp_dl_file *f;
 
 	while ((f = dl->dirty)) {
@@ -35,6 +36,8 @@ static void flush(struct cp_download *dl)
 			cp_dl_file_fail_local(f, error);
 		cp_dl_file_settle(f);
 	}
+	if (before)
+		cp_waits_add(&dl->s->report.waits, CP_WAIT_SINK, cp_now_ns() - before);
 }
 
 static void read_active(struct cp_download *dl)

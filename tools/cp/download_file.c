@@ -252,11 +252,17 @@ static void close_file(struct cp_dl_file *f)
 
 void cp_dl_file_take(struct cp_dl_file *f, uint64_t offset, haw_span view)
 {
+	uint64_t before;
+	bool flushes;
 	int error;
 
 	if (f->failed)
 		return;
+	flushes = f->sink.view_count == CP_SINK_VIEWS;
+	before = flushes ? cp_now_ns() : 0;
 	error = cp_sink_put(&f->sink, offset, view.ptr, view.len);
+	if (flushes)
+		cp_waits_add(&session(f)->report.waits, CP_WAIT_SINK, cp_now_ns() - before);
 	if (error) {
 		cp_dl_file_fail_local(f, error);
 		return;

@@ -11,11 +11,24 @@ static const uint64_t pause_most_ns = 2000000;
 /* With more files under way there are small ones among them, whose replies are waited for. */
 enum { PAUSE_FILES = 8 };
 
+static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
+{
+	return value < least ? least : value > most ? most : value;
+}
+
 void cp_flow_begin(struct cp_flow *flow, uint32_t files)
 {
 	memset(flow, 0, sizeof(*flow));
-	flow->bytes_limit = CP_FLOW_BYTES_MIN;
+	flow->bytes_limit = flow->bytes_least = CP_FLOW_BYTES_MIN;
+	flow->bytes_most = CP_FLOW_BYTES_MAX;
 	flow->files_limit = flow->files_least = files;
+}
+
+void cp_flow_set_budget(struct cp_flow *flow, unsigned connections, uint64_t memory)
+{
+	flow->bytes_most = memory < CP_FLOW_BYTES_MIN ? CP_FLOW_BYTES_MIN : memory;
+	flow->bytes_least = clamp((uint64_t)CP_FLOW_BYTES_MIN * connections, 0, flow->bytes_most);
+	flow->bytes_limit = flow->bytes_least;
 }
 
 void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles)
@@ -38,18 +51,13 @@ void cp_flow_sent(struct cp_flow *flow, uint64_t bytes)
 	flow->requests++;
 }
 
-static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
-{
-	return value < least ? least : value > most ? most : value;
-}
-
 static void adapt(struct cp_flow *flow, uint64_t now_ns)
 {
 	uint64_t elapsed = now_ns - flow->since_ns;
 	uint64_t most_files = flow->handles ? flow->handles * 3 / 4 + 1 : flow->files_least;
 	double product = (double)flow->delivered / (double)elapsed * (double)flow->least_ns;
 
-	flow->bytes_limit = clamp((uint64_t)(2 * product), CP_FLOW_BYTES_MIN, CP_FLOW_BYTES_MAX);
+	flow->bytes_limit = clamp((uint64_t)(2 * product), flow->bytes_least, flow->bytes_most);
 	/* Small files cost a few round trips each, whatever their size: on a long path more of them. */
 	flow->files_limit = (uint32_t)clamp(flow->files_least + flow->least_ns / 50000, 1, most_files);
 	flow->bytes_per_ns = (double)flow->delivered / (double)elapsed;
@@ -65,8 +73,8 @@ void cp_flow_answered(struct cp_flow *flow, uint64_t sent_ns, uint64_t now_ns)
 		flow->least_ns = latency;
 	if (!flow->since_ns)
 		flow->since_ns = sent_ns;
-	/* At least two round trips, so that the interval holds what one window delivers. */
-	if (now_ns - flow->since_ns >= interval_ns + 2 * flow->least_ns)
+	/* More than a round trip, so that the interval holds what one window delivers. */
+	if (now_ns - flow->since_ns >= interval_ns + flow->least_ns * 5 / 4)
 		adapt(flow, now_ns);
 }
 

@@ -26,6 +26,7 @@ enum {
 struct cp_flow {
 	struct cp_rate rate;
 	uint64_t bytes, bytes_limit;	/* of file data in requests under way */
+	uint64_t bytes_least, bytes_most; /* that the limit may be */
 	uint32_t requests, requests_limit; /* those requests; limit 0: none */
 	bool rests;			/* see cp_flow_pause_ns */
 	uint32_t files, files_limit, files_least; /* files under way */
@@ -38,6 +39,8 @@ struct cp_flow {
 /* FILES under way at least, where the server allows it: CP_FLOW_FILES_UP or _DOWN, as measured on
  * loopback. */
 void cp_flow_begin(struct cp_flow *flow, uint32_t files);
+/* Data move over CONNECTIONS, and MEMORY bytes may be under way on all of them. */
+void cp_flow_set_budget(struct cp_flow *flow, unsigned connections, uint64_t memory);
 /* The server takes HANDLES open files; 0: unknown. */
 void cp_flow_set_handles(struct cp_flow *flow, uint64_t handles);
 void cp_flow_sent(struct cp_flow *flow, uint64_t bytes);

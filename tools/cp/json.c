@@ -115,6 +115,14 @@ void cp_json_real(FILE *out, const char *key, double value)
 	fprintf(out, ",\"%s\":%.6f", key, value);
 }
 
+void cp_json_reals(FILE *out, const char *key, const char *const *names, const double *values, size_t count)
+{
+	fprintf(out, ",\"%s\":{", key);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s\"%s\":%.6f", i ? "," : "", names[i], values[i]);
+	putc('}', out);
+}
+
 void cp_json_end(FILE *out)
 {
 	fputs("}\n", out);

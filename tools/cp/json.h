@@ -16,6 +16,8 @@ void cp_json_text(FILE *out, const char *key, const char *text);
 void cp_json_name(FILE *out, const char *key, const char *name);
 void cp_json_count(FILE *out, const char *key, uint64_t value);
 void cp_json_real(FILE *out, const char *key, double value);
+/* An object of numbers. */
+void cp_json_reals(FILE *out, const char *key, const char *const *names, const double *values, size_t count);
 void cp_json_end(FILE *out);
 
 #endif

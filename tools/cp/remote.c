@@ -111,6 +111,10 @@ static void give_up(struct cp_session *s, const haw_error *err)
 
 static void free_conn(struct cp_conn *conn, bool goodbye)
 {
+	cp_conn_account(conn);
+	haw_op_free(conn->ping);
+	conn->ping = NULL;
+	conn->packet_ns = conn->stream_ns = conn->least_ping_ns = conn->ping_ns = conn->request_ns = 0;
 	cp_file_forget_conn(conn->s, conn->index);
 	haw_op_free(conn->opening);
 	haw_op_free(conn->connecting);
@@ -215,10 +219,20 @@ static bool first_again(struct cp_session *s, struct cp_conn *conn)
 	return true;
 }
 
+/* What was sent ahead of the login has failed, but not yet the login, which knows why. */
+static bool tells_more(const struct cp_conn *conn)
+{
+	return conn->state == CP_CONN_CONNECTING && conn->connecting && !haw_op_done(conn->connecting);
+}
+
 static void bury(struct cp_conn *conn)
 {
 	struct cp_session *s = conn->s;
 	bool first = s->remote.early;
+	haw_error why;
+
+	if (conn->connecting && haw_op_done(conn->connecting) && haw_op_result(conn->connecting, &why) < 0)
+		conn->why = why;
 
 	cp_answers_judge(&s->remote.answers, conn->login, false);
 	free_conn(conn, false);
@@ -345,7 +359,7 @@ void cp_remote_turn(struct cp_session *s)
 		if (remote->conns[i].state == CP_CONN_CONNECTING && !remote->conns[i].lost)
 			watch_connecting(&remote->conns[i]);
 	for (unsigned i = 0; i < remote->count; i++)
-		if (remote->conns[i].lost)
+		if (remote->conns[i].lost && !tells_more(&remote->conns[i]))
 			bury(&remote->conns[i]);
 	if (s->stopped)
 		stop(s);

@@ -371,6 +371,14 @@ bool cp_file_took_part(struct cp_reply *r)
 	return false;
 }
 
+/* The data are on their way; until now they waited here. */
+static void has_left(void *user)
+{
+	struct cp_reply *r = user;
+
+	r->sent_ns = cp_now_ns();
+}
+
 void cp_file_start(struct cp_reply *r)
 {
 	struct cp_place *place = &r->file->places[r->conn->index];
@@ -384,12 +392,13 @@ void cp_file_start(struct cp_reply *r)
 	switch (r->kind) {
 	case CP_READ:
 		r->kept = r->moved;
+		r->sent_ns = cp_now_ns();
 		op = haw_file_read_start(place->file, r->offset + r->kept, r->len - r->kept, pass_view,
 					 cp_request_done, r, &err);
 		break;
 	case CP_WRITE:
 		op = haw_file_write_start(place->file, r->offset + r->moved,
-					  (const uint8_t *)r->data + r->moved, next_part(r), NULL,
+					  (const uint8_t *)r->data + r->moved, next_part(r), has_left,
 					  cp_request_done, r, &err);
 		break;
 	case CP_FSTAT:

@@ -114,6 +114,10 @@ struct cp_conn {
 	uint64_t bytes;
 	uint64_t deadline_ns, patience_ns; /* of its session's opening */
 	unsigned login;			   /* its number among the logins */
+	/* For the account of what is waited for. */
+	haw_op *ping;
+	uint64_t ping_sent_ns, ping_ns, least_ping_ns, request_ns;
+	uint64_t packet_ns, stream_ns;
 };
 
 /* ---- remote.c ---- */
@@ -123,6 +127,16 @@ bool cp_conn_is_code(int code);
 void cp_conn_lose(struct cp_conn *conn, const haw_error *err);
 /* The connection for a request that needs none in particular; NULL: none is ready. */
 struct cp_conn *cp_conn_choose(struct cp_session *s);
+
+/* ---- remote_waits.c ---- */
+
+/* A request that left at SENT_NS was answered. */
+void cp_conn_answered(struct cp_conn *conn, uint64_t sent_ns);
+/* Ask the question, if it is time. */
+void cp_conn_ping(struct cp_conn *conn);
+/* Add what the connection has taken since the last time. */
+void cp_conn_account(struct cp_conn *conn);
+
 /* ---- remote_request.c ---- */
 
 void cp_request_free(struct cp_reply *r);

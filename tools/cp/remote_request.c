@@ -381,6 +381,8 @@ void cp_request_done(void *user, haw_op *op)
 	}
 	r->op = op;
 	conn->s->remote.answered++;
+	if (r->sent_ns)
+		cp_conn_answered(conn, r->sent_ns);
 	if (code == 0 && r->kind == CP_WRITE && !cp_file_took_part(r))
 		return;
 	if (code < 0 && r->repeated && cp_repeat_excuses(r, code)) {

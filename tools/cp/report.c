@@ -197,8 +197,9 @@ static double cpu_seconds(void)
 
 static void summary(struct cp_report *report)
 {
-	double seconds = (double)(cp_now_ns() - report->start_ns) / 1e9;
+	double seconds = (double)(cp_now_ns() - report->start_ns) / 1e9, shares[CP_WAITS];
 
+	cp_waits_shares(&report->waits, shares);
 	cp_json_begin(stdout, "summary");
 	cp_json_count(stdout, "files", report->files);
 	cp_json_count(stdout, "bytes", report->bytes);
@@ -208,6 +209,7 @@ static void summary(struct cp_report *report)
 	cp_json_real(stdout, "seconds", seconds);
 	cp_json_real(stdout, "bytes_per_second", seconds > 0 ? (double)report->bytes / seconds : 0);
 	cp_json_real(stdout, "cpu_seconds", cpu_seconds());
+	cp_json_reals(stdout, "limited_by", cp_wait_names, shares, CP_WAITS);
 	cp_json_text(stdout, "suite", report->suite);
 	cp_json_text(stdout, "backend", report->backend);
 	cp_json_text(stdout, "engine", report->engine);
@@ -218,12 +220,19 @@ static void summary(struct cp_report *report)
 
 int cp_report_end(struct cp_report *report)
 {
+	char text[200];
+
 	if (report->progress && report->files + report->bytes > 0) {
 		draw(report, cp_now_ns());
 		fputs("\n", stderr);
 		report->drawn = false;
 	}
 	clear_line(report);
+	if ((report->progress || report->verbose > 0) && report->bytes > 0) {
+		cp_waits_text(&report->waits, text, sizeof(text));
+		if (text[0])
+			say(report, NULL, text);
+	}
 	if (report->json)
 		summary(report);
 	if (fflush(stdout) != 0 && !report->failed)

@@ -13,6 +13,8 @@
 
 #include <hawser/error.h>
 
+#include "waits.h"
+
 enum cp_status {
 	CP_STATUS_DONE = 0,
 	CP_STATUS_FAILED = 1,
@@ -29,6 +31,7 @@ struct cp_report {
 	uint64_t retries, reconnects;
 	uint64_t total_files, total_bytes;	/* as far as known */
 	bool total_known;
+	struct cp_waits waits;
 	bool lost;			/* the connection is gone, or was never there */
 	bool wrong;			/* nothing could start */
 	uint64_t start_ns, drawn_ns;

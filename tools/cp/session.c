@@ -69,7 +69,9 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 		int result;
 
 		rest(&s->flow);
+		cp_remote_wait_begins(s);
 		result = haw_loop_run(s->loop, turn_ms(s), &err);
+		cp_remote_wait_ended(s);
 
 		if (result < 0 && result != HAW_ETIMEDOUT)
 			cp_session_ended(s, HAW_ESYSTEM, &err);

@@ -38,6 +38,7 @@ struct cp_remote {
 	haw_error gone; /* code 0: not so */
 	char fingerprint[128];
 	struct cp_answers answers;
+	enum cp_wait waits_for; /* while the loop waits */
 	void (*batch)(void *user);
 	void *batch_user;
 };
@@ -69,6 +70,7 @@ struct cp_session {
 	haw_sftp_limits limits;
 	uint32_t extensions;
 	unsigned attempts;	/* ConnectionAttempts; 0: not set */
+	uint64_t waited_ns;	/* by the loop, as far as accounted for */
 	bool lost;		/* the session has ended: start nothing, say nothing more */
 	bool stopped;		/* a signal came: start nothing, clean up */
 	char *host_text;	/* for messages */
@@ -99,6 +101,9 @@ void cp_remote_turn(struct cp_session *s);
 uint64_t cp_remote_wait_ns(const struct cp_session *s);
 /* The first connection that is ready, or NULL. */
 struct cp_conn *cp_remote_ready(const struct cp_session *s);
+/* The loop is about to wait, and has waited: for what? */
+void cp_remote_wait_begins(struct cp_session *s);
+void cp_remote_wait_ended(struct cp_session *s);
 void cp_remote_end(struct cp_session *s);
 
 /* ---- session.c ---- */

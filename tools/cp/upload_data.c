@@ -213,6 +213,7 @@ static bool send_piece(struct cp_up_file *f)
 	haw_error err;
 	const uint8_t *view;
 	struct cp_map *map;
+	uint64_t before;
 	size_t size;
 
 	if (len > WRITE_MAX)
@@ -220,7 +221,9 @@ static bool send_piece(struct cp_up_file *f)
 	if (len > s->limits.write)
 		len = s->limits.write;
 	len = cp_rate_piece(&s->flow.rate, (uint32_t)len);
+	before = cp_now_ns();
 	size = cp_source_view(&f->source, f->next_offset, (size_t)len, &view, &map);
+	cp_waits_add(&s->report.waits, CP_WAIT_SOURCE, cp_now_ns() - before);
 	if (size == 0) {
 		haw_error_set(&err, HAW_EINVAL, HAW_FAULT_SYSTEM, errno, "cannot be read: %s",
 			      strerror(errno));

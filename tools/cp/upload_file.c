@@ -444,6 +444,7 @@ void cp_up_file_add(struct cp_up_dir *dir, int fd, const char *name, const char 
 {
 	struct cp_session *s = dir->up->s;
 	struct cp_up_file *f = calloc(1, sizeof(*f));
+	uint64_t before = cp_now_ns();
 	int error = f ? cp_source_open(&f->source, fd, name, follow) : ENOMEM;
 
 	if (error) {
@@ -457,6 +458,7 @@ void cp_up_file_add(struct cp_up_dir *dir, int fd, const char *name, const char 
 	f->local = strdup(local);
 	f->final = cp_join(dir->final, as);
 	error = f->local && f->final ? load(f) : ENOMEM;
+	cp_waits_add(&s->report.waits, CP_WAIT_SOURCE, cp_now_ns() - before);
 	if (error) {
 		cp_report_failed(&s->report, local, "%s", strerror(error));
 		destroy(f);

@@ -170,6 +170,11 @@ int haw_channel_send_ref(haw_channel *channel, haw_span head, haw_span body, voi
 	return result;
 }
 
+uint32_t haw_channel_peer_window(const haw_channel *channel)
+{
+	return channel->chan ? channel->chan->remote_window : 0;
+}
+
 size_t haw_channel_queued(const haw_channel *channel)
 {
 	return channel->chan ? channel->chan->queued : 0;

@@ -125,6 +125,11 @@ int haw_loop_run(haw_loop *loop, int timeout_ms, haw_error *err)
 	return result < 0 ? result : 0;
 }
 
+uint64_t haw_loop_waited_ns(const haw_loop *loop)
+{
+	return haw_io_waited(loop->io);
+}
+
 int haw_loop_fd(const haw_loop *loop)
 {
 	return haw_io_fd(loop->io);

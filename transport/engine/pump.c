@@ -10,6 +10,7 @@
  * starve the others of its loop. A send in progress and a receive in progress are the stream's.
  */
 #include <string.h>
+#include <time.h>
 
 #include "transport/engine/transport_internal.h"
 
@@ -33,6 +34,34 @@ static void stream_failed(struct haw_transport *t, int code, int sys_errno)
 	t->receive_ended = true;
 }
 
+/* ---- What takes the time ---- */
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t make_output(struct haw_transport *t)
+{
+	uint64_t before = clock_ns();
+	size_t n = haw_connection_output(t->connection, t->send.spans, HAW_SEND_SPANS);
+
+	t->packet_ns += clock_ns() - before;
+	return n;
+}
+
+static bool next_event(struct haw_transport *t, struct haw_event *event)
+{
+	uint64_t before = clock_ns();
+	bool any = haw_connection_next_event(t->connection, event);
+
+	t->packet_ns += clock_ns() - before;
+	return any;
+}
+
 /* ---- Out ---- */
 
 static void count_sent(struct haw_transport *t)
@@ -47,7 +76,8 @@ static bool flush(struct haw_transport *t, size_t *share)
 	bool moved = false;
 
 	while (!t->sending && !t->send_failure && *share > 0) {
-		size_t n = haw_connection_output(t->connection, t->send.spans, HAW_SEND_SPANS);
+		size_t n = make_output(t);
+		uint64_t before;
 		int result;
 
 		if (n == 0)
@@ -57,7 +87,9 @@ static bool flush(struct haw_transport *t, size_t *share)
 			t->sending += t->send.spans[i].len;
 		*share -= t->sending < *share ? t->sending : *share;
 		moved = true;
+		before = clock_ns();
 		result = haw_stream_send(t->stream, &t->send);
+		t->stream_ns += clock_ns() - before;
 		if (result < 0)
 			t->send_failure = result;
 		if (result != 0)
@@ -95,7 +127,7 @@ static bool drain(struct haw_transport *t)
 	struct haw_event event;
 	bool any = false;
 
-	while (!t->freed && haw_connection_next_event(t->connection, &event)) {
+	while (!t->freed && next_event(t, &event)) {
 		haw_transport_handle(t, &event);
 		any = true;
 	}
@@ -113,8 +145,11 @@ static bool drain(struct haw_transport *t)
 static void process(struct haw_transport *t)
 {
 	haw_mut_span data = haw_ring_data(t->ring);
+	uint64_t before;
 
+	before = clock_ns();
 	haw_connection_receive(t->connection, data.ptr, data.len);
+	t->packet_ns += clock_ns() - before;
 	drain(t);
 	if (!t->freed)
 		haw_ring_release(t->ring, haw_connection_released(t->connection));
@@ -137,6 +172,7 @@ static void take(struct haw_transport *t, int64_t result, int sys_errno)
 static bool receive(struct haw_transport *t, size_t *share)
 {
 	haw_mut_span space;
+	uint64_t before;
 	int result;
 
 	/* No ring: none could be made, and that is what ends the connection now. */
@@ -153,7 +189,9 @@ static bool receive(struct haw_transport *t, size_t *share)
 		return false;
 	t->receive.ptr = space.ptr;
 	t->receive.len = space.len;
+	before = clock_ns();
 	result = haw_stream_receive(t->stream, &t->receive);
+	t->stream_ns += clock_ns() - before;
 	if (result == 0) {
 		t->receiving = true;
 		return false;

@@ -366,6 +366,9 @@ void haw_transport_get_info(const haw_transport *t, haw_transport_info *info)
 	full.packets_sent = sent.packets;
 	full.packets_received = received.packets;
 	full.key_exchanges = names.exchanges;
+	full.packet_ns = t->packet_ns;
+	full.stream_ns = t->stream_ns;
+	full.send_blocked = t->sending > 0;
 	memcpy(info, &full, info->size < sizeof(full) ? info->size : sizeof(full));
 }
 

@@ -58,6 +58,7 @@ struct haw_transport {
 	bool pumping, closing, freed;
 	struct haw_crypto_wait crypto;
 	uint64_t owner, next_number;
+	uint64_t packet_ns, stream_ns; /* spent on packets, and inside the stream */
 
 	/* Operations. */
 	struct haw_transport_op *handshakes, *rekeys, *logins, *requests;
