@@ -24,6 +24,8 @@ struct link {
 	struct haw_ring *ring;
 	int fd;
 	bool closed, key_passed;
+	haw_message held_reply; /* until the next keys are in force */
+	haw_message certificate;
 };
 
 static uint64_t now_ns(void)
@@ -42,7 +44,7 @@ static void sign(struct link *link, const struct haw_event *event)
 	haw_error err;
 
 	haw_message_write(&signature, 0);
-	if (haw_hostkey_sign(link->server->host_pkey, event->text, event->data, &signature, &err) < 0)
+	if (haw_hostkey_sign(link->server->host_pkey, "ssh-ed25519", event->data, &signature, &err) < 0)
 		printf("    the server cannot sign: %s\n", err.message);
 	haw_connection_host_signature(link->c, haw_message_all(&signature));
 	haw_message_free(&signature);
@@ -65,8 +67,14 @@ static void ask_code(struct link *link)
 
 static void accept_or_reject(struct link *link, bool accept)
 {
-	haw_connection_auth_answer(link->c, accept ? HAW_AUTH_ACCEPT : HAW_AUTH_REJECT, link->server->methods,
-				   nothing);
+	struct server *s = link->server;
+	haw_error err;
+
+	haw_connection_auth_answer(link->c, accept ? HAW_AUTH_ACCEPT : HAW_AUTH_REJECT, s->methods, nothing);
+	for (unsigned i = 0; accept && i < s->announcements; i++)
+		if (haw_connection_global_request(link->c, "hostkeys-00@openssh.com", false,
+						  haw_message_all(&s->announced), NULL, &err) < 0)
+			printf("    the server cannot announce its keys: %s\n", err.message);
 }
 
 static void judge_key(struct link *link, const struct haw_auth_request *r)
@@ -128,6 +136,36 @@ static void echo(struct link *link, const struct haw_event *event)
 		printf("    the server cannot echo\n");
 }
 
+static void global_request(struct link *link, const struct haw_event *event)
+{
+	struct server *s = link->server;
+	haw_message reply;
+
+	if (!s->prove || !haw_span_is(event->name, "hostkeys-prove-00@openssh.com")) {
+		if (event->flag)
+			haw_connection_global_reply(link->c, !haw_span_is(event->name, "no"), nothing);
+		return;
+	}
+	s->proofs++;
+	haw_message_write(&reply, 0);
+	switch (s->prove(s, haw_connection_session_id(link->c), event->data, &reply)) {
+	case SERVER_REKEY_THEN_YES:
+		haw_connection_rekey(link->c);
+		link->held_reply = reply;
+		return;
+	case SERVER_YES:
+		haw_connection_global_reply(link->c, true, haw_message_all(&reply));
+		break;
+	case SERVER_NO:
+		haw_connection_global_reply(link->c, false, nothing);
+		break;
+	case SERVER_HANG_UP:
+		haw_connection_disconnect(link->c, 11, "no");
+		break;
+	}
+	haw_message_free(&reply);
+}
+
 static void handle(struct link *link, const struct haw_event *event)
 {
 	switch (event->kind) {
@@ -136,6 +174,9 @@ static void handle(struct link *link, const struct haw_event *event)
 		break;
 	case HAW_EVENT_KEYS:
 		link->server->key_exchanges++;
+		if (haw_message_all(&link->held_reply).len > 0)
+			haw_connection_global_reply(link->c, true, haw_message_all(&link->held_reply));
+		haw_message_free(&link->held_reply);
 		break;
 	case HAW_EVENT_AUTH_REQUEST:
 		judge(link);
@@ -164,8 +205,7 @@ static void handle(struct link *link, const struct haw_event *event)
 			haw_connection_channel_reply(link->c, event->chan, !haw_span_is(event->name, "no"));
 		break;
 	case HAW_EVENT_GLOBAL_REQUEST:
-		if (event->flag)
-			haw_connection_global_reply(link->c, !haw_span_is(event->name, "no"), nothing);
+		global_request(link, event);
 		break;
 	case HAW_EVENT_CLOSED:
 		link->closed = true;
@@ -242,6 +282,13 @@ static void converse(struct link *link)
 	}
 }
 
+static void set(haw_message *m, haw_span bytes)
+{
+	haw_message_free(m);
+	haw_message_write(m, 0);
+	haw_put_bytes(m, bytes.ptr, bytes.len);
+}
+
 static void serve(struct server *server, int fd)
 {
 	struct haw_wire_pool *pool = haw_wire_pool_new(0, 4);
@@ -253,6 +300,12 @@ static void serve(struct server *server, int fd)
 		.server = true, .pool = pool, .identities = &identity, .identity_count = 1};
 	struct link link = {.server = server, .fd = fd};
 
+	haw_message_write(&link.held_reply, 0);
+	set(&link.certificate, haw_message_all(&server->certificate));
+
+	if (haw_message_all(&link.certificate).len > 0)
+		identity = (struct haw_host_identity){"ssh-ed25519-cert-v01@openssh.com",
+						      haw_message_all(&link.certificate)};
 	link.c = haw_connection_new(&options, NULL);
 	link.ring = haw_ring_new(HAW_RING_SIZE, NULL);
 	if (link.c && link.ring) {
@@ -260,6 +313,8 @@ static void serve(struct server *server, int fd)
 		flush(&link);
 		converse(&link);
 	}
+	haw_message_free(&link.held_reply);
+	haw_message_free(&link.certificate);
 	haw_connection_free(link.c);
 	haw_ring_free(link.ring);
 	haw_wire_pool_free(pool);
@@ -315,6 +370,17 @@ bool server_start(struct server *server)
 	return pthread_create(&server->thread, NULL, run, server) == 0;
 }
 
+void server_present(struct server *server, haw_span certificate)
+{
+	set(&server->certificate, certificate);
+}
+
+void server_announce(struct server *server, haw_span list, unsigned times)
+{
+	set(&server->announced, list);
+	server->announcements = times;
+}
+
 void server_stop(struct server *server)
 {
 	uint64_t one = 1;
@@ -323,6 +389,8 @@ void server_stop(struct server *server)
 		pthread_join(server->thread, NULL);
 	close(server->listen_fd);
 	close(server->stop_fd);
+	haw_message_free(&server->certificate);
+	haw_message_free(&server->announced);
 	haw_key_free(server->host_key);
 	EVP_PKEY_free(server->host_pkey);
 	memset(server, 0, sizeof(*server));

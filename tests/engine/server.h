@@ -14,6 +14,9 @@
 
 #include "harness.h"
 
+/* What the server does with a request that its host keys be proved. */
+enum server_answer { SERVER_NO, SERVER_YES, SERVER_REKEY_THEN_YES, SERVER_HANG_UP };
+
 struct server {
 	/* Set before server_start. */
 	const char *password;	/* that is right; NULL: none is */
@@ -26,17 +29,27 @@ struct server {
 	bool refuse_channels;
 	bool hold;		/* takes no data from channels */
 
+	/* Set between connections. */
+	haw_message certificate; /* presented in place of the host key; empty: none */
+	haw_message announced;	/* hostkeys-00@openssh.com, sent ANNOUNCEMENTS times after the login */
+	unsigned announcements;
+	enum server_answer (*prove)(struct server *server, haw_span session, haw_span request,
+				    haw_message *reply);
+
 	uint16_t port;
 	char fingerprint[HAW_FINGERPRINT_SIZE];
 	int listen_fd, stop_fd;
 	haw_key *host_key;
 	void *host_pkey;
 	pthread_t thread;
-	atomic_uint connections, nones, passwords, keys, codes, key_exchanges, echoed;
+	atomic_uint connections, nones, passwords, keys, codes, key_exchanges, echoed, proofs;
 };
 
 /* Begin to serve; false if that fails. */
 bool server_start(struct server *server);
+/* From the next connection on: present this certificate; send this list of host keys so many times. */
+void server_present(struct server *server, haw_span certificate);
+void server_announce(struct server *server, haw_span list, unsigned times);
 /* End the connection that is open, and the thread. */
 void server_stop(struct server *server);
 
