@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import trees
-from sshd import make_key, user_name
+from sshd import make_key, public_key, user_name
 from suite import check, main
 
 EXAMPLES = os.path.dirname(os.path.abspath(sys.argv.pop())) if len(sys.argv) > 2 else ''
@@ -173,6 +173,30 @@ def known_hosts_judge(world):
     run(world, 'known-hosts', known, 'some.host', '2222', key, status=3)
 
 
+def certificates_are_judged(world):
+    """A host certificate, by its authority or by the key inside."""
+    directory = world.fresh('certificates')
+    ca, host = (os.path.join(directory, name) for name in ('ca', 'host'))
+    known = os.path.join(directory, 'known_hosts')
+    for path in (ca, host):
+        make_key(path)
+    subprocess.run(['ssh-keygen', '-q', '-s', ca, '-I', 'an id', '-h', '-n', 'some.host', host + '.pub'], check=True)
+    certificate = host + '-cert.pub'
+    with open(known, 'w') as file:
+        file.write('@cert-authority *.host,some.host ' + public_key(ca) + '\n')
+    done = run(world, 'known-hosts', known, 'some.host', '22', certificate)
+    check(b'"an id"' in done.stdout and f'{known}:1'.encode() in done.stdout, f'{done}')
+    done = run(world, 'known-hosts', known, 'other.host', '22', certificate, status=1)
+    check(b'not for that name' in done.stdout and b'not known' in done.stdout, f'{done}')
+    with open(known, 'a') as file:
+        file.write('other.host ' + public_key(host) + '\n')
+    done = run(world, 'known-hosts', known, 'other.host', '22', certificate)
+    check(f'known by {known}:2'.encode() in done.stdout, f'{done}')
+    with open(known, 'a') as file:
+        file.write('@revoked * ' + public_key(ca) + '\n')
+    run(world, 'known-hosts', known, 'some.host', '22', certificate, status=3)
+
+
 def loop_of_several(world):
     """Two that answer, one that does not exist."""
     other = world.new_server()
@@ -222,5 +246,6 @@ def all_are_run(world):
 
 if __name__ == '__main__':
     sys.exit(main([usage, put_copies, put_explains, client_says_what, client_asks, exec_runs, sftp_lists, sftp_gets,
-                   config_tells, keys_are_keys, known_hosts_judge, loop_of_several, transport_by_fingerprint,
+                   config_tells, keys_are_keys, known_hosts_judge, certificates_are_judged,
+                   loop_of_several, transport_by_fingerprint,
                    stream_of_a_command, all_are_run]))
