@@ -184,6 +184,22 @@ int haw_stream_socket(const struct haw_stream *stream);
  * sent next overtakes little; 0 leaves it to the system. Ignored where there is no TCP socket. */
 void haw_stream_set_unsent_limit(struct haw_stream *stream, unsigned bytes);
 
+/* ---- Commands ---- */
+
+struct haw_child;
+
+/* Run COMMAND by the user's shell ($SHELL, else /bin/sh), which it replaces ("exec COMMAND"). Its standard
+ * input and output are one socket, whose other end becomes *STREAM, the caller's; standard error is ours.
+ * DONE is called once when the command has ended, before the stream's end can be seen: HOW says so in words
+ * ("it ended with status 1"). NULL and an error if it cannot be started. */
+struct haw_child *haw_child_start(struct haw_io *io, const char *command,
+				  void (*done)(void *user, const char *how), void *user,
+				  struct haw_stream **stream, haw_error *err);
+/* Have the command end, and reap it. Close the stream before: a command that then ends by itself within
+ * 50 ms is left alone, others get SIGHUP, and SIGKILL half a second later; so this may block that long. DONE
+ * is not called any more. CHILD may be NULL. */
+void haw_child_free(struct haw_child *child);
+
 /* ---- Connecting ---- */
 
 struct haw_connect;

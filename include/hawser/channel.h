@@ -19,6 +19,7 @@
 #include <hawser/error.h>
 #include <hawser/loop.h>
 #include <hawser/message.h>
+#include <hawser/stream.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -69,6 +70,20 @@ HAW_API haw_op *haw_channel_open_start(struct haw_transport *transport, const ha
 				       haw_channel **channel, haw_op_fn done, void *user, haw_error *err);
 HAW_API HAW_MUST_USE int haw_channel_open(struct haw_transport *transport, const haw_channel_options *options,
 					  haw_channel **channel, int timeout_ms, haw_error *err);
+/* The same for a connection that the server is to make (RFC 4254 §7.2, "direct-tcpip"): to HOST, a name or an
+ * address that the server resolves, and PORT. */
+HAW_API haw_op *haw_channel_open_tcpip_start(struct haw_transport *transport, const char *host, uint16_t port,
+					     const haw_channel_options *options, haw_channel **channel,
+					     haw_op_fn done, void *user, haw_error *err);
+HAW_API HAW_MUST_USE int haw_channel_open_tcpip(struct haw_transport *transport, const char *host,
+						uint16_t port, const haw_channel_options *options,
+						haw_channel **channel, int timeout_ms, haw_error *err);
+/* Make CHANNEL, which may still be opening, the stream of something else, another transport for example. It
+ * belongs to the stream then, with its callbacks, and is freed when the stream is closed; what arrives as
+ * standard error is dropped. The stream's handle is the caller's (stream.h). The stream must be closed before
+ * the loop is freed; that the channel's transport is freed ends it. NULL and an error if out of memory; the
+ * channel stays the caller's then. */
+HAW_API haw_stream *haw_channel_stream(haw_channel *channel, haw_error *err);
 /* Close (if open) and free; pending references of haw_channel_send_ref are released. */
 HAW_API void haw_channel_free(haw_channel *channel);
 /* Replace the callbacks (copied). */

@@ -60,15 +60,24 @@ typedef struct haw_client_options {
 	haw_agent_options agent;	/* its path overrides IdentityAgent; "none": no agent */
 	const char *host_key_fingerprint; /* "SHA256:...": any other host key is refused, whatever the policy;
 					   * what one connection has seen binds the next. NULL: any */
+	const haw_config *hops;		/* looked up for each hop of the configuration's ProxyJump (config.h);
+					 * NULL: a ProxyJump is an error. Borrowed by haw_client_new */
+	haw_stream *stream;		/* run over this instead of making a connection (stream.h); consumed
+					 * by haw_client_connect_start, on failure too. The configuration's
+					 * ProxyJump and ProxyCommand do not count then */
 } haw_client_options;
 
 /* Make a client on LOOP. OPTIONS is copied, what it points to is borrowed until the client is
- * connected. Does not block. */
+ * connected. Does not block, except as haw_config_lookup does where the configuration has a ProxyJump: each
+ * hop is looked up here, so that hops that lead back to one another are an error (HAW_EFORMAT). */
 HAW_API haw_client *haw_client_new(haw_loop *loop, const haw_client_options *options, haw_error *err);
 /* Disconnect if connected, and free. SFTP sessions and channels must have been freed. */
 HAW_API void haw_client_free(haw_client *client);
 
-/* Connect, check the host key, log in. Ends with 0 when logged in. The error says which address,
+/* Connect, check the host key, log in. A ProxyCommand is run by the user's shell; it ends with the client.
+ * At each hop of a ProxyJump the same is done first, with what the configuration says of that hop, and the
+ * next connection runs over a channel of it (RFC 4254 §7.2); questions of all hops come through the same ask,
+ * and batch and log are those of the options. Ends with 0 when logged in. The error says which address,
  * file and line, list or method was at fault. */
 HAW_API haw_op *haw_client_connect_start(haw_client *client, haw_op_fn done, void *user, haw_error *err);
 HAW_API HAW_MUST_USE int haw_client_connect(haw_client *client, int timeout_ms, haw_error *err);

@@ -78,6 +78,11 @@ HAW_API HAW_MUST_USE int haw_config_load_default(haw_config *config, haw_error *
  * HAWSER_MATCH_EXEC_DEPTH in their environment, by which commands that run one another are found out. They
  * are waited for: a program that ignores SIGCHLD, or waits for any child, takes their status away. */
 HAW_API haw_host_config *haw_config_lookup(const haw_config *config, const char *host, haw_error *err);
+/* What holds for the last hop of JUMP, which is the text of a ProxyJump (haw_host_values.proxy_jump), as the
+ * ssh that ssh(1) runs for it looks it up. Of CONFIG only the files count, not what haw_config_set has set;
+ * user and port of the hop win over the files, and the hops before it take the place of its own ProxyJump
+ * and ProxyCommand. Errors as above. */
+HAW_API haw_host_config *haw_config_lookup_hop(const haw_config *config, const char *jump, haw_error *err);
 HAW_API void haw_host_config_free(haw_host_config *host);
 
 enum haw_strict_host_key {

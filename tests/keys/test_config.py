@@ -196,12 +196,12 @@ def test_every_keyword_is_known():
     check(known > 100, f'only {known} keywords found')
 
 
-REFUSED = {'ProxyUseFdpass': 'yes', 'ProxyCommand': 'nc %h %p', 'ProxyJump': 'bastion', 'BindAddress': '127.0.0.1',
+REFUSED = {'ProxyUseFdpass': 'yes', 'BindAddress': '127.0.0.1',
            'BindInterface': 'lo', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes',
            'PKCS11Provider': '/a.so', 'SmartcardDevice': '/a.so', 'SecurityKeyProvider': '/a.so',
            'HostbasedAuthentication': 'yes',
            'NoHostAuthenticationForLocalhost': 'yes', 'RequiredRSASize': '4096', 'Tunnel': 'yes'}
-INERT = {'ProxyUseFdpass': 'no', 'ProxyCommand': 'none', 'ProxyJump': 'none', 'VerifyHostKeyDNS': 'no',
+INERT = {'ProxyUseFdpass': 'no', 'VerifyHostKeyDNS': 'no',
          'PKCS11Provider': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',
          'NoHostAuthenticationForLocalhost': 'no', 'RequiredRSASize': '1024', 'KnownHostsCommand': 'none'}
 
@@ -225,10 +225,26 @@ def test_inert():
         # The first value wins, as in ssh.
         file = write('config', f'{keyword} {value}\n{keyword} {REFUSED[keyword]}\n')
         check(ours(file, 'alpha')[0], f'{keyword}: the second value counts')
-    file = write('config', 'ProxyCommand none\nProxyJump bastion\n')
-    check(ours(file, 'alpha')[0], 'ProxyJump behind ProxyCommand none counts')
-    real = theirs(file, 'alpha')[0]
-    check('proxyjump' not in real, 'ssh uses it')
+
+
+def test_routes():
+    for text in ('ProxyCommand none\nProxyJump bastion', 'ProxyJump none\nProxyCommand nc %h %p', 'ProxyJump a\nProxyCommand b',
+                 'ProxyCommand b c\nProxyJump a', 'ProxyCommand = nc "%h" %p # no comment', 'ProxyCommand=nc   %h   %p',
+                 'ProxyCommand "none"', 'ProxyCommand NONE', 'ProxyJump NONE', 'ProxyJump a # said',
+                 'ProxyJump a,b,c', 'ProxyJump me@a:22', 'ProxyJump you@x,me@a:2200', 'ProxyJump [::1]:22', 'ProxyJump ::1',
+                 'ProxyJump 10.0.0.1', 'ProxyJump me@10.0.0.1:77', 'ProxyJump ssh://me@a:22', 'ProxyJump ssh://a/', 'ProxyJump a@b@c',
+                 'ProxyJump a b', 'ProxyJump a,,b', 'ProxyJump ,a', 'ProxyJump a,', 'ProxyJump a:x', 'ProxyJump a:', 'ProxyJump @a',
+                 'ProxyJump [a', 'ProxyJump a:0', 'ProxyJump a:65536', 'ProxyJump x@', 'ProxyJump ssh://', 'ProxyJump A.B',
+                 'ProxyCommand a "b', 'ProxyJump %h', 'ProxyJump "a"'):
+        both(text + '\n', hosts=['alpha', 'Gamma'])
+    both('Host alpha\nProxyJump none\nHost *\nProxyJump bastion\n')
+    both('', 'ProxyJump=a,b')
+    both('ProxyJump x', 'ProxyCommand=nc %h')
+    for text, wanted in (('nc %h %p', 'nc real.host 2022'), ('x%%%n%r%k', 'x%alphabobother'), ('a   "b c" # d', 'a   "b c" # d')):
+        file = write('config', f'HostName Real.Host\nUser bob\nPort 2022\nHostKeyAlias Other\nProxyCommand {text}\n')
+        values, error = ours(file, 'alpha')
+        check(values and values['expanded-proxycommand'] == [wanted], f'{text}: {values} {error}')
+    check(ours(write('config', 'ProxyCommand nc %d\n'), 'alpha')[1], '%d has no meaning in a ProxyCommand')
 
 
 def test_documentation():

@@ -13,6 +13,7 @@ enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT, OPTION_RECONNECT, OPTION_
 
 const char cp_usage[] =
 	"usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
+	"       hawser cp -G [OPTIONS] [USER@]HOST\n"
 	"\n"
 	"Copies files and directory trees; either side may be [USER@]HOST:[PATH] or\n"
 	"sftp://[USER@]HOST[:PORT]/[PATH].\n"
@@ -21,6 +22,7 @@ const char cp_usage[] =
 	"  -B                 ask nothing (batch mode)\n"
 	"  -c CIPHERS         ciphers to offer, as ssh's Ciphers\n"
 	"  -F FILE            read this configuration instead of ~/.ssh/config\n"
+	"  -G                 show the configuration for HOST, the only operand, and copy nothing\n"
 	"  -i FILE            private key to log in with; may be repeated\n"
 	"  -j CONNECTIONS     move data over so many connections at a time\n"
 	"  -L                 follow symbolic links inside trees\n"
@@ -40,7 +42,7 @@ const char cp_usage[] =
 	"3 only that sources vanished or changed meanwhile; 255 connection or login failed\n";
 
 /* '+': operands may begin with a dash once the first has been seen, and nothing is permuted. */
-static const char short_options[] = "+46BLc:F:i:j:o:P:pqrv" CP_SCP_OPTIONS;
+static const char short_options[] = "+46BGLc:F:i:j:o:P:pqrv" CP_SCP_OPTIONS;
 
 static const struct option long_options[] = {
 	TOOL_BACKEND_OPTIONS,
@@ -102,6 +104,9 @@ static void take_flag(struct cp_args *args, int option)
 		break;
 	case 'B':
 		args->batch = true;
+		break;
+	case 'G':
+		args->show_config = true;
 		break;
 	case 'L':
 		args->follow = true;
@@ -189,6 +194,12 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 		return CP_ARGS_WRONG;
 	args->operands = argv + optind;
 	args->operand_count = (size_t)(argc - optind);
+	if (args->show_config) {
+		if (args->operand_count == 1)
+			return CP_ARGS_RUN;
+		fputs("hawser cp: -G takes one operand, [USER@]HOST\n", stderr);
+		return CP_ARGS_WRONG;
+	}
 	if (args->operand_count < 2) {
 		fputs("hawser cp: at least one source and a destination are needed\n", stderr);
 		fputs("hawser cp --help lists the options\n", stderr);

@@ -24,6 +24,7 @@ struct cp_args {
 	int family;    /* AF_INET, AF_INET6, or 0 */
 	uint16_t port; /* 0: not given */
 	bool batch, follow, preserve, quiet, recursive, json;
+	bool show_config; /* instead of copying */
 	int verbose;
 	uint32_t reconnect_s; /* how long a lost connection is tried to be had back; 0: not at all */
 	unsigned connections;

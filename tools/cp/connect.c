@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Getting in: configuration, algorithms, backends, the connection, the SFTP session.
+ * Getting in: algorithms, backends, the connection, the SFTP session.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,83 +14,7 @@
 
 enum { SFTP_TIMEOUT_MS = 120000, WINDOW_LEAST = 4 << 20 };
 
-/* ---- Configuration ---- */
-
-/* Set KEYWORD to VALUE as -o would. */
-static bool set_keyword(struct cp_session *s, const char *keyword, const char *value, bool quoted)
-{
-	haw_error err;
-	char *text = NULL;
-	bool good;
-
-	if (asprintf(&text, quoted ? "%s=\"%s\"" : "%s=%s", keyword, value) < 0) {
-		cp_report_wrong(&s->report, "out of memory");
-		return false;
-	}
-	good = haw_config_set(s->config, text, &err) == 0;
-	if (!good)
-		cp_report_wrong(&s->report, "%s", err.message);
-	free(text);
-	return good;
-}
-
-/* What the command line says about the host. What is set first wins. */
-static bool apply_arguments(struct cp_session *s)
-{
-	const struct cp_args *args = s->args;
-	uint16_t port = s->peer->port ? s->peer->port : args->port;
-	char digits[8];
-	haw_error err;
-
-	snprintf(digits, sizeof(digits), "%u", port);
-	if (port && !set_keyword(s, "Port", digits, false))
-		return false;
-	if (s->peer->user && !set_keyword(s, "User", s->peer->user, strpbrk(s->peer->user, " \t") != NULL))
-		return false;
-	if (args->ciphers && !set_keyword(s, "Ciphers", args->ciphers, false))
-		return false;
-	if (args->batch && !set_keyword(s, "BatchMode", "yes", false))
-		return false;
-	if (args->scp.compress && !set_keyword(s, "Compression", "yes", false))
-		return false;
-	if (args->scp.jump && !set_keyword(s, "ProxyJump", args->scp.jump, false))
-		return false;
-	for (size_t i = 0; i < args->identities.count; i++)
-		if (!set_keyword(s, "IdentityFile", args->identities.items[i], true))
-			return false;
-	for (size_t i = 0; i < args->settings.count; i++)
-		if (haw_config_set(s->config, args->settings.items[i], &err) < 0) {
-			cp_report_wrong(&s->report, "-o: %s", err.message);
-			return false;
-		}
-	return true;
-}
-
-static bool load_config(struct cp_session *s)
-{
-	const char *home = getenv("HOME"), *file = s->args->config_file;
-	haw_error err;
-	int result = 0;
-
-	s->config = haw_config_new(&err);
-	if (!s->config || (home && home[0] == '/' && haw_config_set_home(s->config, home, &err) < 0)) {
-		cp_report_wrong(&s->report, "%s", err.message);
-		return false;
-	}
-	if (!apply_arguments(s))
-		return false;
-	if (!file)
-		result = haw_config_load_default(s->config, &err);
-	else if (strcmp(file, "none") != 0)
-		result = haw_config_load_file(s->config, file, 0, &err);
-	if (result == 0)
-		s->host_config = haw_config_lookup(s->config, s->peer->host, &err);
-	if (!s->host_config) {
-		cp_report_wrong(&s->report, "%s", err.message);
-		return false;
-	}
-	return true;
-}
+/* ---- Algorithms ---- */
 
 /* "Ciphers auto": those offered by default, the fastest here first. */
 static bool is_auto(const char *ciphers)
@@ -233,7 +157,8 @@ static bool make_loop(struct cp_session *s)
 static bool make_client(struct cp_session *s, struct cp_conn *conn, haw_error *err)
 {
 	const haw_host_values *values = haw_host_config_values(s->host_config);
-	haw_client_options options = {.size = sizeof(options), .config = s->host_config};
+	haw_client_options options = {
+		.size = sizeof(options), .config = s->host_config, .hops = s->config};
 
 	options.family = s->args->family;
 	options.batch = s->args->batch || values->batch_mode;
@@ -318,11 +243,25 @@ static void no_turn(void *user)
 	(void)user;
 }
 
+/* A ProxyJump that cannot be followed is wrong use, and known before anything is connected. */
+static bool check_route(struct cp_session *s)
+{
+	struct cp_conn conn = {.s = s};
+	haw_error err;
+
+	if (is_through_program(s) || !haw_host_config_values(s->host_config)->proxy_jump)
+		return true;
+	if (!make_client(s, &conn, &err))
+		cp_report_wrong(&s->report, "%s", err.message);
+	haw_client_free(conn.client);
+	return conn.client != NULL;
+}
+
 static bool open_session(struct cp_session *s)
 {
 	haw_error err;
 
-	if (!make_loop(s))
+	if (!make_loop(s) || !check_route(s))
 		return false;
 	if (!cp_remote_begin(s, is_through_program(s) ? 1 : s->args->connections)) {
 		cp_report_wrong(&s->report, "out of memory");
@@ -413,7 +352,7 @@ static bool connect_client(struct cp_session *s, bool upload)
 	const haw_host_values *values;
 	const char *note;
 
-	if (!load_config(s))
+	if (!cp_load_config(s))
 		return false;
 	values = haw_host_config_values(s->host_config);
 	s->attempts = values->connection_attempts;

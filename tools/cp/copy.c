@@ -195,9 +195,13 @@ int haw_tool_cp(int argc, char **argv)
 	session.umask = umask(0);
 	umask(session.umask);
 	cp_report_begin(&session.report, args.json, args.quiet, args.verbose);
-	raise_limits();
-	cp_source_guard();
-	copy(&session);
+	if (args.show_config) {
+		cp_show_config(&session);
+	} else {
+		raise_limits();
+		cp_source_guard();
+		copy(&session);
+	}
 	status = cp_report_end(&session.report);
 	cp_interrupt_end();
 	tool_backends_free(&args.backends);

@@ -79,6 +79,13 @@ struct cp_session {
 	char suite[96], backend[64], engine[16], peer_version[256];
 };
 
+/* ---- settings.c ---- */
+
+/* Load what holds for the peer into s->host_config. Reports what is wrong. */
+bool cp_load_config(struct cp_session *s);
+/* Print what is in force for the host that is the only operand, as ssh -G does. */
+void cp_show_config(struct cp_session *s);
+
 /* ---- connect.c ---- */
 
 /* Begin to connect and log in as the connection CONN of the pool; false and ERR if that cannot be. */

@@ -115,7 +115,8 @@ static int take_options(struct haw_client *client, const haw_client_options *opt
 
 /* ---- Life ---- */
 
-haw_client *haw_client_new(haw_loop *loop, const haw_client_options *options, haw_error *err)
+struct haw_client *haw_client_make(haw_loop *loop, const haw_client_options *options,
+				   struct haw_client *outer, haw_error *err)
 {
 	struct haw_client *client = calloc(1, sizeof(*client));
 
@@ -124,10 +125,17 @@ haw_client *haw_client_new(haw_loop *loop, const haw_client_options *options, ha
 		return NULL;
 	}
 	client->loop = loop;
-	if (take_options(client, options, err) == 0)
+	client->outer = outer;
+	if (take_options(client, options, err) == 0 && haw_client_plan_route(client, err) == 0)
 		return client;
+	client->options.stream = NULL; /* stays the caller's */
 	haw_client_free(client);
 	return NULL;
+}
+
+haw_client *haw_client_new(haw_loop *loop, const haw_client_options *options, haw_error *err)
+{
+	return haw_client_make(loop, options, NULL, err);
 }
 
 void haw_client_free(haw_client *client)
@@ -137,14 +145,13 @@ void haw_client_free(haw_client *client)
 	if (!client || client->freed)
 		return;
 	client->freed = true; /* the operations that end now may ask for it once more */
-	if (client->connect)
-		haw_connect_cancel(client->connect);
 	haw_question_abandon(client->question);
 	haw_op_free(client->login);
 	haw_client_free_login(client);
 	haw_client_follow_end(client);
 	haw_transport_op_end_all(&client->connects, HAW_ECANCELED, &gone);
 	haw_transport_free(client->transport);
+	haw_client_free_route(client);
 	haw_known_hosts_free(client->known_hosts);
 	haw_key_free(client->judged_key);
 	if (client->password)
@@ -176,6 +183,7 @@ static void connection_ended(void *user, const haw_error *err)
 	haw_client_drop_question(client);
 	if (!err->code)
 		haw_error_set(&closed, HAW_ECLOSED, HAW_FAULT_LOCAL, 0, "the connection was closed");
+	haw_client_route_lost(client, err->code ? err : &closed);
 	haw_client_end(client, err->code ? err->code : HAW_ECLOSED, err->code ? err : &closed);
 }
 
@@ -208,34 +216,6 @@ bool haw_client_ask(struct haw_client *client, enum haw_question_kind kind, cons
 }
 
 /* ---- Connecting ---- */
-
-static void connected(void *user, struct haw_stream *stream, const haw_error *err)
-{
-	struct haw_client *client = user;
-
-	client->connect = NULL;
-	if (stream)
-		haw_transport_attach(client->transport, stream);
-	else
-		haw_transport_fail(client->transport, err);
-}
-
-static int start_stream(struct haw_client *client, haw_error *err)
-{
-	const struct haw_connect_options options = {
-		.host = client->host,
-		.port = client->port,
-		.family = client->options.family,
-		.timeout_ns = client->options.connect_timeout_ms * 1000000ull,
-		.resolve = client->options.resolve,
-		.resolve_user = client->options.resolve_user,
-		.done = connected,
-		.user = client,
-	};
-
-	client->connect = haw_connect_start(client->loop->io, &options, err);
-	return client->connect ? 0 : err ? err->code : HAW_ECONNECT;
-}
 
 /* The first use of a suite runs its self-test and starts its library, which now overlaps with the
  * network. */
@@ -300,7 +280,7 @@ haw_op *haw_client_connect_start(haw_client *client, haw_op_fn done, void *user,
 	op = haw_transport_op_new(client->transport, &client->connects, done, user, err);
 	if (!op)
 		return NULL;
-	if (start_stream(client, err) < 0) {
+	if (haw_client_start_route(client, err) < 0) {
 		haw_op_free(&op->op);
 		return NULL;
 	}
@@ -367,10 +347,12 @@ haw_channel *haw_client_exec(haw_client *client, const char *command, int timeou
 
 void haw_client_close(haw_client *client, int timeout_ms)
 {
-	if (!client->transport || !haw_transport_is_open(client->transport))
-		return;
 	if (timeout_ms == 0)
 		timeout_ms = GOODBYE_MS;
-	haw_client_follow_wait(client, timeout_ms);
-	haw_transport_close(client->transport, timeout_ms);
+	if (client->transport && haw_transport_is_open(client->transport)) {
+		haw_client_follow_wait(client, timeout_ms);
+		haw_transport_close(client->transport, timeout_ms);
+	}
+	if (client->via)
+		haw_client_close(client->via, timeout_ms);
 }

@@ -6,6 +6,7 @@
  *   identities.c  the keys to be tried          order.c  which attempt comes next, by default
  *   login.c       one attempt after the other   sign.c   who signs, and the passphrase for it
  *   trust_order.c  which host key algorithms go first    follow.c  a host's new and old keys
+ *   route.c       how to get there
  */
 #ifndef HAW_CLIENT_CLIENT_H
 #define HAW_CLIENT_CLIENT_H
@@ -51,6 +52,10 @@ struct haw_client {
 
 	struct haw_transport *transport;
 	struct haw_connect *connect;
+	struct haw_child *child;	/* of ProxyCommand */
+	struct haw_client *outer, *via; /* over whose way this one is, the hop before this one */
+	haw_host_config *own_config;	/* of a hop */
+	struct haw_op *via_op, *tunnel; /* while under way */
 	struct haw_transport_op *connects;
 
 	/* Logging in. */
@@ -120,7 +125,18 @@ void haw_client_login_next(struct haw_client *client);
 void haw_client_free_login(struct haw_client *client);
 bool haw_client_can_ask(const struct haw_client *client);
 
+/* route.c */
+/* Make the clients of the hops that lead to this one. */
+int haw_client_plan_route(struct haw_client *client, haw_error *err);
+/* Get a stream for the transport. */
+int haw_client_start_route(struct haw_client *client, haw_error *err);
+/* The connection has ended because of ERR: so has what runs over it. */
+void haw_client_route_lost(struct haw_client *client, const haw_error *err);
+void haw_client_free_route(struct haw_client *client);
+
 /* client.c */
+struct haw_client *haw_client_make(haw_loop *loop, const haw_client_options *options,
+				   struct haw_client *outer, haw_error *err);
 void haw_client_end(struct haw_client *client, int code, const haw_error *err);
 /* Put a question with one hidden prompt; false if nobody can be asked. */
 bool haw_client_ask(struct haw_client *client, enum haw_question_kind kind, const char *text,

@@ -107,8 +107,10 @@ bool haw_channel_is_open(const haw_channel *channel)
 
 /* ---- Opening ---- */
 
-haw_op *haw_channel_open_start(struct haw_transport *t, const haw_channel_options *options,
-			       haw_channel **result, haw_op_fn done, void *user, haw_error *err)
+/* TYPE and what stands behind the sizes in its open message, if that could be written. */
+static haw_op *open_start(struct haw_transport *t, const char *type, const haw_message *specific,
+			  const haw_channel_options *options, haw_channel **result, haw_op_fn done,
+			  void *user, haw_error *err)
 {
 	haw_channel_options o = {0};
 	struct haw_transport_op *op;
@@ -122,7 +124,7 @@ haw_op *haw_channel_open_start(struct haw_transport *t, const haw_channel_option
 	if (options)
 		memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
 	channel->exit_status = -1;
-	channel->chan = haw_connection_channel_open(t->connection, "session", (haw_span){NULL, 0}, o.window,
+	channel->chan = haw_connection_channel_open(t->connection, type, haw_message_all(specific), o.window,
 						    o.max_packet, channel, err);
 	op = channel->chan ? haw_transport_op_new(t, &channel->opens, done, user, err) : NULL;
 	if (!op) {
@@ -138,6 +140,33 @@ haw_op *haw_channel_open_start(struct haw_transport *t, const haw_channel_option
 	haw_transport_touch(t);
 	*result = channel;
 	return &op->op;
+}
+
+haw_op *haw_channel_open_start(struct haw_transport *t, const haw_channel_options *options,
+			       haw_channel **channel, haw_op_fn done, void *user, haw_error *err)
+{
+	haw_message nothing = {0};
+
+	return open_start(t, "session", &nothing, options, channel, done, user, err);
+}
+
+haw_op *haw_channel_open_tcpip_start(struct haw_transport *t, const char *host, uint16_t port,
+				     const haw_channel_options *options, haw_channel **channel,
+				     haw_op_fn done, void *user, haw_error *err)
+{
+	static const char origin[] = "127.0.0.1";
+	haw_message specific;
+	haw_op *op;
+
+	/* RFC 4254 §7.2. Where it comes from is nobody's business; OpenSSH says the same. */
+	haw_message_write(&specific, 0);
+	haw_put_string(&specific, host, strlen(host));
+	haw_put_u32(&specific, port);
+	haw_put_string(&specific, origin, sizeof(origin) - 1);
+	haw_put_u32(&specific, 65535);
+	op = open_start(t, "direct-tcpip", &specific, options, channel, done, user, err);
+	haw_message_free(&specific);
+	return op;
 }
 
 static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
@@ -156,6 +185,21 @@ int haw_channel_open(struct haw_transport *t, const haw_channel_options *options
 {
 	int result =
 		wait_and_free(haw_channel_open_start(t, options, channel, NULL, NULL, err), timeout_ms, err);
+
+	if (result < 0 && *channel) {
+		haw_channel_free(*channel);
+		*channel = NULL;
+	}
+	return result;
+}
+
+int haw_channel_open_tcpip(struct haw_transport *t, const char *host, uint16_t port,
+			   const haw_channel_options *options, haw_channel **channel, int timeout_ms,
+			   haw_error *err)
+{
+	int result = wait_and_free(
+		haw_channel_open_tcpip_start(t, host, port, options, channel, NULL, NULL, err), timeout_ms,
+		err);
 
 	if (result < 0 && *channel) {
 		haw_channel_free(*channel);
@@ -330,11 +374,16 @@ static void reply(struct haw_channel *channel, const struct haw_event *event)
 
 static void refused(struct haw_channel *channel, const struct haw_event *event)
 {
+	/* RFC 4254 §5.1. */
+	static const char *const reasons[] = {"no reason", "administratively prohibited", "connect failed",
+					      "unknown channel type", "resource shortage"};
+	const char *reason = event->number < sizeof(reasons) / sizeof(reasons[0]) ? reasons[event->number]
+										  : "unknown reason";
 	haw_error err;
 
 	haw_error_set(&err, HAW_EREFUSED, HAW_FAULT_PEER, 0,
-		      "the server refused to open a channel: %s (reason %u)",
-		      event->text[0] ? event->text : "no text", (unsigned)event->number);
+		      "the server refused to open a channel: %s (reason %u, %s)",
+		      event->text[0] ? event->text : "no text", (unsigned)event->number, reason);
 	err.reason = (uint32_t)event->number;
 	haw_channel_end(channel, &err);
 }

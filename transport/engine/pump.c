@@ -24,7 +24,9 @@ static void stream_failed(struct haw_transport *t, int code, int sys_errno)
 	char text[128];
 	haw_error err;
 
-	if (code == HAW_ECLOSED)
+	if (t->end_reason.code)
+		err = t->end_reason;
+	else if (code == HAW_ECLOSED)
 		haw_error_set(&err, HAW_ECLOSED, HAW_FAULT_PEER, sys_errno, "the connection was cut: %s",
 			      sys_errno ? strerror_r(sys_errno, text, sizeof(text)) : "the peer has gone");
 	else
@@ -165,7 +167,7 @@ static void take(struct haw_transport *t, int64_t result, int sys_errno)
 	if (result < 0)
 		stream_failed(t, (int)result, sys_errno);
 	else
-		haw_connection_stream_ended(t->connection, NULL);
+		haw_connection_stream_ended(t->connection, t->end_reason.code ? &t->end_reason : NULL);
 	t->receive_ended = true;
 }
 

@@ -129,6 +129,11 @@ void haw_transport_fail(struct haw_transport *t, const haw_error *err)
 	haw_transport_touch(t);
 }
 
+void haw_transport_set_end_reason(struct haw_transport *t, const haw_error *err)
+{
+	t->end_reason = *err;
+}
+
 void haw_transport_release(struct haw_transport *t)
 {
 	haw_transport_stop(t);

@@ -53,6 +53,7 @@ struct haw_transport {
 	struct haw_send send;
 	size_t sending;		/* bytes of the send under way; 0: none */
 	int send_failure;	/* code of the send that failed; 0: none */
+	haw_error end_reason;	/* why the stream ends, where its maker knows; code 0: unknown */
 	bool receiving, receive_ended;
 	struct haw_timer timer, kick;
 	bool pumping, closing, freed;
@@ -109,6 +110,8 @@ void haw_transport_attach(struct haw_transport *t, struct haw_stream *stream);
 void haw_transport_release(struct haw_transport *t);
 /* End with ERR before or after a stream is there. */
 void haw_transport_fail(struct haw_transport *t, const haw_error *err);
+/* Why the stream has ended or is about to: what is reported when its end is seen. */
+void haw_transport_set_end_reason(struct haw_transport *t, const haw_error *err);
 void haw_transport_set_hooks(struct haw_transport *t, haw_judge_fn judge, haw_signer_fn signer, void *user);
 /* Called when the connection has ended, before the user is told. */
 void haw_transport_set_ended(struct haw_transport *t, void (*ended)(void *user, const haw_error *err));

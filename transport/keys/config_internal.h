@@ -180,6 +180,7 @@ struct haw_host_config {
 /* A lookup under way. */
 struct haw_config_lookup {
 	const haw_config *config;
+	const haw_config *instead;	/* whose set values count instead of CONFIG's, or NULL */
 	const char *alias;		/* as it was typed */
 	const char *hostname;		/* as it is known by now; what Host and Match host look at */
 	haw_host_config *host;
@@ -199,6 +200,8 @@ int haw_config_fail(const struct haw_config_node *node, haw_error *err, int code
 /* After the first walk: find the host's name, and whether the files are to be walked once more. */
 int haw_config_canonicalize(struct haw_config_lookup *lookup);
 int haw_config_read_canonical(struct haw_config_lookup *lookup);
+/* Whether the proxy that FIRST says leaves room for that of NODE: "ProxyJump none" does, for a command. */
+bool haw_config_yields(const struct haw_config_node *first, const struct haw_config_node *node);
 /* Whether no proxy stands between. */
 bool haw_config_is_direct(const struct haw_config_lookup *lookup);
 /* 1 if the Host line or the Match line NODE holds, 0 if not, negative if it is wrong. With LIVE false it

@@ -62,11 +62,11 @@ static const struct haw_keyword keywords[] = {
 	VALUE("ServerAliveCountMax", HAW_K_ALIVE_COUNT),
 	VALUE("RekeyLimit", HAW_K_REKEY_LIMIT),
 	VALUE("LogLevel", HAW_K_LOG_LEVEL),
+	VALUE("ProxyCommand", HAW_K_PROXY),
+	VALUE("ProxyJump", HAW_K_PROXY),
 	VALUE("IgnoreUnknown", HAW_K_IGNORE_UNKNOWN),
 
 	/* They change the route, the host's identity or what is trusted, unless their value is inert. */
-	REFUSED("ProxyCommand", HAW_K_PROXY, "none"),
-	REFUSED("ProxyJump", HAW_K_PROXY, "none"),
 	REFUSED("BindAddress", HAW_K_BIND_ADDRESS, NULL),
 	REFUSED("BindInterface", HAW_K_BIND_INTERFACE, NULL),
 	REFUSED("ProxyUseFdpass", HAW_K_SINGLE, "no,false"),

@@ -187,7 +187,7 @@ static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_
 	if (lookup->final && (id == HAW_K_CANONICALIZE || id == HAW_K_CANONICALIZE_DOTS ||
 			      id == HAW_K_CANONICALIZE_FALLBACK || id == HAW_K_HOSTNAME))
 		return 0;
-	if (!lookup->given[id])
+	if (!lookup->given[id] || (id == HAW_K_PROXY && haw_config_yields(lookup->given[id], node)))
 		lookup->given[id] = node;
 	if (id == HAW_K_IDENTITY_FILE)
 		return keep_in_list(lookup, node, lookup->identities, &lookup->identity_count);
@@ -275,15 +275,14 @@ static int visit_line(struct haw_config_lookup *lookup, const struct haw_config_
 	}
 }
 
-static int walk_nodes(struct haw_config_lookup *lookup)
+static int walk_range(struct haw_config_lookup *lookup, const haw_config *config, size_t from, size_t to)
 {
 	/* One level per file that is open, and the command line below them. */
 	struct walk levels[HAW_CONFIG_DEPTH_MAX + 3] = {{.active = true}};
-	const haw_config *config = lookup->config;
 	size_t depth = 0;
 	int result = 0;
 
-	for (size_t i = 0; i < config->node_count && result == 0; i++) {
+	for (size_t i = from; i < to && result == 0; i++) {
 		const struct haw_config_node *node = &config->nodes[i];
 		const struct walk outer = levels[depth];
 
@@ -298,6 +297,15 @@ static int walk_nodes(struct haw_config_lookup *lookup)
 		}
 	}
 	return result;
+}
+
+/* What was set first, then the files. */
+static int walk_nodes(struct haw_config_lookup *lookup)
+{
+	const haw_config *set = lookup->instead ? lookup->instead : lookup->config, *files = lookup->config;
+	int result = walk_range(lookup, set, 0, set->set_count);
+
+	return result < 0 ? result : walk_range(lookup, files, files->set_count, files->node_count);
 }
 
 /* The files know more blocks that hold once the name is known. */
@@ -316,7 +324,8 @@ static int finish(struct haw_config_lookup *lookup)
 	return result < 0 ? result : haw_config_dump(lookup);
 }
 
-haw_host_config *haw_config_lookup(const haw_config *config, const char *host, haw_error *err)
+static haw_host_config *look_up(const haw_config *config, const haw_config *instead, const char *host,
+				haw_error *err)
 {
 	struct haw_config_lookup *lookup = calloc(1, sizeof(*lookup));
 	haw_host_config *found = calloc(1, sizeof(*found));
@@ -325,6 +334,7 @@ haw_host_config *haw_config_lookup(const haw_config *config, const char *host, h
 
 	if (lookup && found) {
 		lookup->config = config;
+		lookup->instead = instead;
 		lookup->alias = lookup->hostname = host;
 		lookup->host = found;
 		lookup->err = err ? err : &own;
@@ -339,4 +349,60 @@ haw_host_config *haw_config_lookup(const haw_config *config, const char *host, h
 		return found;
 	haw_host_config_free(found);
 	return NULL;
+}
+
+haw_host_config *haw_config_lookup(const haw_config *config, const char *host, haw_error *err)
+{
+	return look_up(config, NULL, host, err);
+}
+
+/* ---- Hops ---- */
+
+static int set_value(haw_config *config, const char *keyword, const char *value, int len, haw_error *err)
+{
+	char *text;
+	int result;
+
+	if (asprintf(&text, "%s=%.*s", keyword, len, value) < 0)
+		return haw_no_memory(err);
+	result = haw_config_set(config, text, err);
+	free(text);
+	return result;
+}
+
+static int set_hop(haw_config *config, const struct haw_config_hop *hop, const char *jump, int rest,
+		   haw_error *err)
+{
+	char port[8];
+	int result = 0;
+
+	snprintf(port, sizeof(port), "%u", hop->port);
+	if (strpbrk(hop->user, " \t\"'\\#"))
+		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0,
+				     "ProxyJump: the name of a user holds blanks or quotes");
+	if (hop->user[0])
+		result = set_value(config, "User", hop->user, (int)strlen(hop->user), err);
+	if (result == 0 && hop->port)
+		result = set_value(config, "Port", port, (int)strlen(port), err);
+	if (result == 0 && rest > 0)
+		result = set_value(config, "ProxyJump", jump, rest, err);
+	return result;
+}
+
+haw_host_config *haw_config_lookup_hop(const haw_config *config, const char *jump, haw_error *err)
+{
+	const char *comma = strrchr(jump, ','), *last = comma ? comma + 1 : jump;
+	haw_config *set = haw_config_new(err);
+	haw_host_config *found = NULL;
+	struct haw_config_hop hop;
+
+	if (!set)
+		return NULL;
+	if (!haw_config_parse_hop(last, strlen(last), &hop))
+		haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0,
+			      "ProxyJump: a hop is not [USER@]HOST[:PORT]");
+	else if (set_hop(set, &hop, jump, comma ? (int)(comma - jump) : 0, err) == 0)
+		found = look_up(config, set, hop.host, err);
+	haw_config_free(set);
+	return found;
 }

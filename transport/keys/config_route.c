@@ -114,18 +114,14 @@ bool haw_config_parse_hop(const char *text, size_t len, struct haw_config_hop *h
 	return parse_host(name, hop);
 }
 
-/* The text of a ProxyJump without comment and trailing blanks; "none" is an empty one. */
+/* The text of a ProxyJump, which as in ssh(1) ends at a blank or a comment; "none" is an empty one. */
 static int read_jump(struct haw_config_lookup *lookup, const struct haw_config_node *node, haw_host_values *v)
 {
 	char *text = haw_config_own(lookup->host, strdup(node->rest));
-	size_t len;
 
 	if (!text)
 		return haw_no_memory(lookup->err);
-	len = strcspn(text, "#");
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		len--;
-	text[len] = '\0';
+	text[strcspn(text, "# \t\r\n")] = '\0';
 	if (strcasecmp(text, "none") == 0)
 		return 0;
 	for (const char *at = text;; at++) {
@@ -142,6 +138,13 @@ static int read_jump(struct haw_config_lookup *lookup, const struct haw_config_n
 	}
 	v->proxy_jump = text;
 	return 0;
+}
+
+bool haw_config_yields(const struct haw_config_node *first, const struct haw_config_node *node)
+{
+	return strcmp(first->keyword->name, "ProxyJump") == 0 &&
+	       strcasecmp(first->arguments[0], "none") == 0 &&
+	       strcmp(node->keyword->name, "ProxyCommand") == 0;
 }
 
 bool haw_config_is_direct(const struct haw_config_lookup *lookup)
