@@ -94,10 +94,17 @@ struct cp_conn *cp_conn_choose(struct cp_session *s)
 
 void cp_conn_lose(struct cp_conn *conn, const haw_error *err)
 {
+	haw_error own;
+
+	/* What ends with a login that failed does not say why: the login does, in this turn or the next. */
+	if (conn->connecting && !haw_op_done(conn->connecting))
+		return;
 	if (conn->lost)
 		return;
 	conn->lost = true;
 	conn->why = *err;
+	if (conn->connecting && haw_op_result(conn->connecting, &own) < 0)
+		conn->why = own;
 	haw_loop_wake(conn->s->loop);
 }
 
@@ -257,10 +264,13 @@ static void begin(struct cp_conn *conn)
 
 	conn->state = CP_CONN_CONNECTING;
 	conn->login = cp_answers_begin(&conn->s->remote.answers);
-	if (!cp_connect_start(conn->s, conn, &err))
+	if (!cp_connect_start(conn->s, conn, &err)) {
+		haw_op_free(conn->connecting);
+		conn->connecting = NULL;
 		cp_conn_lose(conn, &err);
-	else if (conn->s->remote.batch)
+	} else if (conn->s->remote.batch) {
 		haw_sftp_set_batch(conn->sftp, conn->s->remote.batch, conn->s->remote.batch_user);
+	}
 }
 
 static void become_ready(struct cp_conn *conn)
