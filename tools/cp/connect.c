@@ -215,9 +215,9 @@ bool cp_connect_start(struct cp_session *s, struct cp_conn *conn, haw_error *err
 	if (!make_client(s, conn, err))
 		return false;
 	conn->connecting = haw_client_connect_start(conn->client, NULL, NULL, err);
-	if (conn->connecting)
+	if (conn->connecting && !s->plain)
 		conn->opening = haw_client_sftp_start(conn->client, &conn->sftp, NULL, NULL, err);
-	return conn->opening != NULL;
+	return s->plain ? conn->connecting != NULL : conn->opening != NULL;
 }
 
 static void path_known(void *user, struct cp_reply *reply)
@@ -263,11 +263,11 @@ static bool open_session(struct cp_session *s)
 
 	if (!make_loop(s) || !check_route(s))
 		return false;
-	if (!cp_remote_begin(s, is_through_program(s) ? 1 : s->args->connections)) {
+	if (!cp_remote_begin(s, is_through_program(s) || s->plain ? 1 : s->args->connections)) {
 		cp_report_wrong(&s->report, "out of memory");
 		return false;
 	}
-	if (s->ask_path && !cp_sftp_stat(s, s->ask_path, true, path_known, &s->asked, &err)) {
+	if (s->ask_path && !s->plain && !cp_sftp_stat(s, s->ask_path, true, path_known, &s->asked, &err)) {
 		s->asked.code = err.code;
 		s->asked.err = err;
 		s->asked.done = true;
@@ -294,7 +294,7 @@ static void explain(struct cp_session *s, const char *name)
 	cp_report_note(&s->report, 1, line);
 }
 
-static void account(struct cp_session *s, bool upload)
+static void account(struct cp_session *s, bool upload, const char *protocol)
 {
 	haw_transport_info info = {.size = sizeof(info)};
 	const char *suite, *backend;
@@ -311,7 +311,7 @@ static void account(struct cp_session *s, bool upload)
 	s->report.suite = s->suite;
 	s->report.backend = s->backend;
 	s->report.engine = s->engine;
-	s->report.protocol = "sftp";
+	s->report.protocol = protocol;
 	s->report.peer = s->peer_version;
 }
 
@@ -366,7 +366,22 @@ static bool connect_client(struct cp_session *s, bool upload)
 		cp_report_note(&s->report, 1, note);
 	if (!open_session(s))
 		return false;
-	account(s, upload);
+	account(s, upload, s->plain ? "scp" : "sftp");
+	return true;
+}
+
+bool cp_connect_plain(struct cp_session *s, bool upload)
+{
+	s->plain = s->raw = true;
+	if (s->args->scp.program) {
+		cp_interrupt_catch(NULL);
+		s->report.protocol = "scp";
+	} else if (!connect_client(s, upload)) {
+		return false;
+	}
+	cp_flow_begin(&s->flow, 1);
+	cp_rate_begin(&s->flow.rate, s->args->rate, cp_now_ns());
+	s->report.moving = true;
 	return true;
 }
 

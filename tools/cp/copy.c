@@ -12,6 +12,7 @@
 #include "cp.h"
 #include "download.h"
 #include "interrupt.h"
+#include "legacy.h"
 #include "local.h"
 #include "relay.h"
 #include "scan.h"
@@ -86,22 +87,53 @@ static bool configure(struct cp_session *s, const struct cp_location *peer)
 	return false;
 }
 
+/* By the old protocol, or by scp on the other side. TO is connected or, but for a relay, NULL. */
+static void run_legacy(struct cp_session *s, struct cp_session *to, const struct operands *o, char **paths)
+{
+	const char **raw = calloc(o->count, sizeof(*raw));
+
+	if (!raw) {
+		cp_report_wrong(&s->report, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < o->count; i++)
+		raw[i] = o->sources[i].raw;
+	if (!o->sources[0].remote)
+		cp_legacy_upload(s, paths, o->count, o->destination.raw);
+	else if (!o->destination.remote)
+		cp_legacy_download(s, raw, o->count, o->destination.path);
+	else if (to)
+		cp_legacy_relay(s, to, raw, o->count, o->destination.raw);
+	else
+		cp_legacy_on_origin(s, raw, o->count, &o->destination);
+	free(raw);
+}
+
 /* From one host to another. Both sessions live on one loop; the account is that of the first. */
 static void run_between(struct cp_session *s, const struct operands *o, char **paths)
 {
 	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = &o->destination, .raw = true};
+	bool legacy = s->args->scp.legacy;
 
 	s->peer = &o->sources[0];
 	s->host_text = s->peer->host;
 	s->raw = true;
 	s->companion = &to;
-	if (cp_connect(s, false)) {
+	if (s->args->scp.on_origin) {
+		s->companion = NULL;
+		if (cp_connect_plain(s, false))
+			run_legacy(s, NULL, o, paths);
+	} else if (legacy ? cp_connect_plain(s, false) : cp_connect(s, false)) {
 		to.loop = s->loop;
 		to.borrows_loop = true;
 		to.host_text = to.peer->host;
 		to.ask_path = to.peer->path;
 		cp_report_begin(&to.report, s->report.json, true, s->report.verbose);
-		if (configure(&to, to.peer) && cp_connect(&to, true))
+		if (!configure(&to, to.peer))
+			s->report.wrong = true;
+		else if (legacy && cp_connect_plain(&to, true))
+			run_legacy(s, &to, o, paths);
+		else if (!legacy && cp_connect(&to, true))
 			cp_relay(s, &to, paths, o->count, to.peer->path);
 		cp_disconnect(&to);
 		s->companion = NULL;
@@ -135,7 +167,10 @@ static void run(struct cp_session *s, struct operands *o, char **paths)
 	s->ask_path = upload ? o->destination.path : NULL;
 	if (upload && s->report.progress)
 		cp_scan(&s->report, paths, o->count, s->args->recursive);
-	if (cp_connect(s, upload)) {
+	if (s->args->scp.legacy) {
+		if (cp_connect_plain(s, upload))
+			run_legacy(s, NULL, o, paths);
+	} else if (cp_connect(s, upload)) {
 		if (upload)
 			cp_upload(s, paths, o->count, o->destination.path);
 		else

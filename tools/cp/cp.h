@@ -7,6 +7,7 @@
  *   copy                 which side is which, where each source goes
  *   relay_*              from one server to another
  *   glob                 patterns in names there
+ *   legacy_*  wire       the old scp protocol
  *   program              another program in place of our connection
  *   upload_*  source     local files to the server: directories, files, where their bytes come from
  *   download_* sink      the other way

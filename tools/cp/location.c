@@ -121,7 +121,8 @@ static bool parse_url(struct cp_location *l, const char *text, char *reason, siz
 	if (!parse_authority(l, text, authority, true, reason, size))
 		return false;
 	l->path = path[0] ? decode(path, strlen(path)) : strdup(".");
-	return l->path ||
+	l->raw = l->path ? strdup(l->path) : NULL;
+	return l->raw ||
 	       wrong(reason, size, "the path has a % that no two hexadecimal digits follow, or a %00");
 }
 
@@ -170,6 +171,7 @@ bool cp_location_parse(struct cp_location *l, const char *text, char *reason, si
 	}
 	l->remote = true;
 	l->path = home_relative(colon + 1);
+	l->raw = strdup(colon[1] ? colon + 1 : ".");
 	return parse_authority(l, text, (size_t)(colon - text), false, reason, size);
 }
 
@@ -178,6 +180,7 @@ void cp_location_free(struct cp_location *l)
 	free(l->user);
 	free(l->host);
 	free(l->path);
+	free(l->raw);
 	memset(l, 0, sizeof(*l));
 }
 

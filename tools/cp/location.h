@@ -15,6 +15,7 @@ struct cp_location {
 	char *host;	/* without brackets; NULL if local */
 	uint16_t port;	/* 0: not given */
 	char *path;	/* never empty if remote: "." is the home directory */
+	char *raw;	/* the same as written, "~" and all, for a shell there; NULL if local */
 };
 
 /* Take TEXT apart. False, with a sentence in REASON (SIZE bytes), if it is malformed. */

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupt.h"
+
 extern char **environ;
 
 /* ---- What it is told ---- */
@@ -168,16 +170,16 @@ static bool has_ended(pid_t pid, int *status, int ms)
 	return result != 0;
 }
 
-void cp_program_end(struct cp_report *report, struct cp_program *program)
+int cp_program_end(struct cp_report *report, struct cp_program *program)
 {
 	int status = 0;
 
 	if (!program)
-		return;
+		return -1;
 	if (program->fd >= 0)
 		close(program->fd);
 	program->fd = -1;
-	if (!has_ended(program->pid, &status, PATIENCE_MS)) {
+	if (!has_ended(program->pid, &status, cp_interrupted() ? STEP_MS : PATIENCE_MS)) {
 		kill(program->pid, SIGTERM);
 		if (!has_ended(program->pid, &status, PATIENCE_MS)) {
 			kill(program->pid, SIGKILL);
@@ -190,4 +192,5 @@ void cp_program_end(struct cp_report *report, struct cp_program *program)
 	else if (WEXITSTATUS(status) != 0)
 		cp_report_failed(report, program->name, "exited with status %d", WEXITSTATUS(status));
 	free_program(program);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -23,7 +23,7 @@ struct cp_program {
 struct cp_program *cp_program_start(struct cp_report *report, const struct cp_scp_args *args,
 				    const struct cp_location *peer, uint16_t port, const char *command);
 /* Its stream has been closed: wait for its end, and say how it ended unless that was well. One that does not
- * end within a few seconds is asked to. Frees PROGRAM, which may be NULL. */
-void cp_program_end(struct cp_report *report, struct cp_program *program);
+ * end within a few seconds is asked to. Frees PROGRAM, which may be NULL. Returns its exit status, or -1. */
+int cp_program_end(struct cp_report *report, struct cp_program *program);
 
 #endif

@@ -232,6 +232,15 @@ static bool tells_more(const struct cp_conn *conn)
 	return conn->state == CP_CONN_CONNECTING && conn->connecting && !haw_op_done(conn->connecting);
 }
 
+/* What a device without SFTP needs. */
+static void suggest_legacy(struct cp_conn *conn)
+{
+	if (conn->s->remote.early && conn->connecting && haw_op_done(conn->connecting) &&
+	    haw_op_result(conn->connecting, NULL) == 0 &&
+	    (conn->why.code == HAW_EREFUSED || conn->why.code == HAW_ECLOSED))
+		haw_error_prefix(&conn->why, "no SFTP (without it, -O copies by the old scp protocol)");
+}
+
 static void bury(struct cp_conn *conn)
 {
 	struct cp_session *s = conn->s;
@@ -241,6 +250,7 @@ static void bury(struct cp_conn *conn)
 	if (conn->connecting && haw_op_done(conn->connecting) && haw_op_result(conn->connecting, &why) < 0)
 		conn->why = why;
 
+	suggest_legacy(conn);
 	cp_answers_judge(&s->remote.answers, conn->login, false);
 	free_conn(conn, false);
 	cp_request_take_back(conn);
@@ -311,7 +321,9 @@ static void watch_connecting(struct cp_conn *conn)
 	}
 	if (logged_in && !conn->deadline_ns && conn->patience_ns)
 		conn->deadline_ns = cp_now_ns() + conn->patience_ns;
-	if (haw_op_done(conn->opening)) {
+	if (!conn->opening && logged_in) {
+		code = 0;
+	} else if (conn->opening && haw_op_done(conn->opening)) {
 		code = haw_op_result(conn->opening, &err);
 	} else if (conn->deadline_ns && cp_now_ns() > conn->deadline_ns) {
 		code = haw_error_set(&err, HAW_ETIMEDOUT, HAW_FAULT_PEER, 0, "no answer in the time allowed");

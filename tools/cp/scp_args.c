@@ -152,8 +152,6 @@ bool cp_scp_args_take(struct cp_scp_args *args, int option, const char *value, b
 
 bool cp_scp_args_check(const struct cp_scp_args *args)
 {
-	if (args->legacy || args->on_origin)
-		return wrong("-O and -R are not supported");
 	if (args->server && (args->program || args->legacy || args->on_origin))
 		return wrong("-D runs an SFTP server here: it goes with none of -O, -R and -S");
 	if (args->agent && !args->program)

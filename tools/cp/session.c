@@ -134,6 +134,13 @@ static bool was_asked(void *user)
 	return s->asked.done;
 }
 
+haw_transport *cp_session_transport(const struct cp_session *s)
+{
+	struct cp_conn *conn = cp_remote_ready(s);
+
+	return conn && conn->client ? haw_client_transport(conn->client) : NULL;
+}
+
 int cp_session_asked(struct cp_session *s, haw_attrs *attrs, haw_error *err)
 {
 	cp_session_run(s, was_asked, no_turn, s);

@@ -52,6 +52,7 @@ struct cp_session {
 	const struct cp_location *peer;	/* whose host this is */
 	haw_loop *loop;
 	bool borrows_loop;	/* it is another session's */
+	bool plain;		/* there is no SFTP session, only the connection */
 	bool raw;		/* what is done goes by cp_session_sftp: nothing is tried again */
 	struct cp_session *companion; /* runs with it, on the same loop */
 	haw_selector *selector;
@@ -94,6 +95,8 @@ bool cp_connect_start(struct cp_session *s, struct cp_conn *conn, haw_error *err
 /* Connect, log in and open the SFTP session. UPLOAD tells which direction's suite is accounted.
  * Reports what fails. */
 bool cp_connect(struct cp_session *s, bool upload);
+/* The same without SFTP. Through a program of -S nothing is started yet. */
+bool cp_connect_plain(struct cp_session *s, bool upload);
 void cp_disconnect(struct cp_session *s);
 
 /* ---- remote.c ---- */
@@ -117,6 +120,8 @@ void cp_remote_end(struct cp_session *s);
 
 /* The SFTP session, for what is neither spread over connections nor tried again. */
 haw_sftp *cp_session_sftp(const struct cp_session *s);
+/* The connection itself; NULL through a program. */
+haw_transport *cp_session_transport(const struct cp_session *s);
 /* The answer about ask_path: waits for it. */
 int cp_session_asked(struct cp_session *s, haw_attrs *attrs, haw_error *err);
 /* Whether new work may be started. */

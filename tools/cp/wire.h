@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A command on the server and the bytes to and from it: over a channel of our own connection, or through
+ * the program of -S. Calls wait, while the loop turns, for as long as the run goes on.
+ */
+#ifndef CP_WIRE_H
+#define CP_WIRE_H
+
+#include "session.h"
+
+enum { CP_WIRE_BUFFER = 64 << 10 };
+
+struct cp_wire {
+	struct cp_session *s;
+	haw_channel *channel;       /* or: */
+	struct cp_program *program; /* and its socket: */
+	int fd;
+	bool ended;  /* nothing more comes */
+	bool failed; /* said already */
+	/* While the data of a file are taken: */
+	uint64_t wanted;
+	void (*take)(void *user, const uint8_t *data, size_t len);
+	void (*flush)(void *user); /* the views of TAKE are about to go */
+	void *user;
+	/* What was read and not used. */
+	size_t start, len;
+	/* A line of the command's standard error. */
+	size_t said_len;
+	char said[512];
+	uint8_t buffer[CP_WIRE_BUFFER];
+};
+
+/* Run COMMAND on the server of S. Reports what fails. */
+bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command);
+/* The next byte, or -1 at the end of the stream, or of the run. */
+int cp_wire_byte(struct cp_wire *w);
+/* A line of fewer than SIZE bytes into LINE, without its end; a terminator is added. Its length, -1 at the
+ * end of the stream, -2 for a longer one. */
+ptrdiff_t cp_wire_line(struct cp_wire *w, char *line, size_t size);
+/* Give the next LEN bytes to TAKE, in views that live until FLUSH has returned. False if they did not come.
+ */
+bool cp_wire_take(struct cp_wire *w, uint64_t len, void (*take)(void *user, const uint8_t *data, size_t len),
+		  void (*flush)(void *user), void *user);
+/* Send a few bytes, which are copied. */
+bool cp_wire_send(struct cp_wire *w, const void *data, size_t len);
+/* Send LEN bytes when there is room for them; RELEASE is called once they are not needed any more, also on
+ * failure. */
+bool cp_wire_lend(struct cp_wire *w, const void *data, size_t len, void (*release)(void *user), void *user);
+/* Give each side what the other sends, until one ends. */
+void cp_wire_join(struct cp_wire *from, struct cp_wire *to);
+/* The end: wait for that of the command. Returns its status, or -1 if it is not known. */
+int64_t cp_wire_close(struct cp_wire *w);
+
+#endif
