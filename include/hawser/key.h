@@ -4,7 +4,8 @@
  *
  * Types: ssh-ed25519 (RFC 8709), ecdsa-sha2-nistp256, -nistp384, -nistp521 (RFC 5656) and ssh-rsa
  * of 2048 to 16384 bits (RFC 4253 §6.6, RFC 8332). Private keys are read from OpenSSH's format
- * (openssh-key-v1, plain or with a passphrase) and from PEM (PKCS#1, SEC1, PKCS#8).
+ * (openssh-key-v1, plain or with a passphrase), from PEM (PKCS#1, SEC1, PKCS#8) and from PuTTY's (.ppk,
+ * versions 2 and 3; with a passphrase, version 3 needs Argon2, from OpenSSL 3.2 or libargon2).
  * Public only: the keys of FIDO devices, sk-ssh-ed25519@openssh.com and
  * sk-ecdsa-sha2-nistp256@openssh.com (OpenSSH's PROTOCOL.u2f), which an agent signs with.
  *

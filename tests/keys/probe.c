@@ -62,6 +62,64 @@ static int command_key(char **a)
 	return 0;
 }
 
+static char *read_file(const char *path, size_t *len)
+{
+	static char text[1 << 16];
+	FILE *file = fopen(path, "rb");
+
+	*len = file ? fread(text, 1, sizeof(text), file) : 0;
+	if (file)
+		fclose(file);
+	return text;
+}
+
+/* Parse a copy of exactly LEN bytes, so that reading beyond it is seen: an error with a sentence, or the same
+ * key. */
+static bool is_sane(const char *data, size_t len, const char *pass, const haw_key *wanted)
+{
+	char *copy = malloc(len ? len : 1);
+	haw_key *key;
+	bool sane;
+
+	memcpy(copy, data, len);
+	err = (haw_error){0};
+	key = haw_key_parse_private(copy, len, pass, &err);
+	sane = key ? haw_key_equal(key, wanted) : err.code < 0 && err.message[0];
+	haw_key_free(key);
+	free(copy);
+	return sane;
+}
+
+/* damage FILE PASSPHRASE STEP: the file cut and altered at each STEP-th byte */
+static int command_damage(char **a)
+{
+	size_t len, step = (size_t)atoi(a[3]), count = 0;
+	haw_key *wanted = haw_key_load_private(a[1], passphrase(a[2]), &err);
+	char *text = read_file(a[1], &len);
+
+	if (!wanted)
+		return failed();
+	for (size_t at = 0; at < len; at += step, count++) {
+		char was = text[at];
+
+		if (!is_sane(text, at, passphrase(a[2]), wanted)) {
+			printf("cut at %zu: %s\n", at, err.message);
+			return 1;
+		}
+		for (int bit = 1; bit < 256; bit <<= 1) {
+			text[at] = (char)(was ^ bit);
+			if (!is_sane(text, len, passphrase(a[2]), wanted)) {
+				printf("altered at %zu by %d: %s\n", at, bit, err.message);
+				return 1;
+			}
+		}
+		text[at] = was;
+	}
+	printf("%zu\n", count);
+	haw_key_free(wanted);
+	return 0;
+}
+
 /* line FILE PASSPHRASE: the public line of a private key */
 static int command_line(char **a)
 {
@@ -344,7 +402,8 @@ static const struct {
 	int (*run)(char **);
 } commands[] = {
 	{"private", 2, command_key},   {"public", 1, command_key},        {"half", 1, command_key},
-	{"line", 2, command_line},     {"rewrite", 4, command_rewrite},   {"generate", 4, command_generate},
+	{"damage", 3, command_damage}, {"line", 2, command_line},         {"rewrite", 4, command_rewrite},
+	{"generate", 4, command_generate},
 	{"sign", 3, command_sign},     {"find", 3, command_find},         {"problems", 1, command_find},
 	{"check", 4, command_check},   {"add", 5, command_change},        {"remove", 3, command_change},
 	{"config", 4, command_config}, {"keywords", 0, command_keywords},

@@ -133,6 +133,82 @@ def test_pem():
                 check(text.startswith('encrypted\nerror passphrase'), text)
 
 
+# ---- PuTTY's format ----
+
+# "memory" is the least that Argon2 takes, so that files are damaged quickly.
+PPK = [('', 'version=2'), ('', 'version=3'), ('secret', 'version=2'),
+       ('secret', 'version=3,kdf=argon2id,memory=8,passes=1'), ('secret', 'version=3,kdf=argon2i,memory=64,passes=3'),
+       ('secret', 'version=3,kdf=argon2d,memory=32,passes=2,parallelism=4')]
+
+
+def puttygen(file, passphrase, parameters, *options):
+    if not shutil.which('puttygen'):
+        raise Skip('no puttygen (package putty-tools)')
+    name = path(f'ppk-{len(os.listdir(work))}')
+    with open(path('passphrase'), 'w') as secret:
+        secret.write(passphrase + '\n' if passphrase else '')
+    run('puttygen', file, '-O', 'private', '-o', name, '--new-passphrase', path('passphrase'), '--ppk-param', parameters,
+        *options)
+    os.chmod(name, 0o600)
+    return name
+
+
+def test_ppk():
+    """Each type in each form of PuTTY's key files, and its public half without the passphrase."""
+    for kind, bits in TYPES:
+        file = key(kind, bits)
+        for passphrase, parameters in PPK:
+            ppk = puttygen(file, passphrase, parameters)
+            check(expect_like(file, probe('private', ppk, passphrase)) == 'a comment', f'{parameters}: comment')
+            text = probe('half', ppk)
+            check(text.startswith('encrypted\n') == bool(passphrase), text)
+            expect_like(file, text.split('\n', 1)[1] if passphrase else text)
+            if passphrase:
+                check(probe('private', ppk, 'wrong').startswith('error passphrase'), parameters)
+                check(probe('private', ppk, '').startswith('error passphrase'), parameters)
+
+
+def expect_like(file, text):
+    words = text.strip('\n').split(' ')
+    bits, sha, _ = fingerprint(file + '.pub')
+    check(words[:2] == [bits, sha], f'{file}: {text!r}, ssh-keygen has {bits} {sha}')
+    return ' '.join(words[4:])
+
+
+def test_ppk_damaged():
+    step = 1 if os.environ.get('HAWSER_TEST_EFFORT') != 'reduced' else 7
+    for kind, bits in TYPES[:2] + TYPES[4:5]:
+        for passphrase, parameters in PPK[:4]:
+            ppk = puttygen(key(kind, bits), passphrase, parameters)
+            text = probe('damage', ppk, passphrase, step)
+            check(text.strip().isdigit() and int(text) > 20, f'{parameters}: {text}')
+    ppk = puttygen(key(), 'secret', PPK[3][1])
+    whole = open(ppk).read()
+    for name, value in (('Memory', 2 ** 30), ('Memory', 4), ('Memory', 0), ('Passes', 0), ('Passes', 10 ** 8),
+                        ('Parallelism', 0), ('Parallelism', 10 ** 7), ('Memory', -8)):
+        lines = [f'Argon2-{name}: {value}' if line.startswith(f'Argon2-{name}') else line for line in whole.splitlines()]
+        with open(ppk, 'w') as out:
+            out.write('\r\n'.join(lines) + '\r\n')
+        text = probe('private', ppk, 'secret')
+        check(text.startswith('error') and 'passphrase of' not in text.split(':')[0], text)
+    with open(ppk, 'w') as out:
+        out.write(whole.replace('\n', '\r\n'))
+    check(probe('private', ppk, 'secret').startswith('256 SHA256:'), 'lines of another system')
+    for text in ('PuTTY-User-Key-File-1: ssh-ed25519\n', whole.replace('File-3', 'File-4')):
+        with open(ppk, 'w') as out:
+            out.write(text)
+        check(probe('private', ppk, 'secret').startswith('error'), 'another version')
+
+
+def test_ppk_certificate():
+    """A key file that holds a certificate offers it."""
+    file, authority = keygen('certified', 'ed25519'), key('ecdsa', 256)
+    run('ssh-keygen', '-q', '-s', authority, '-I', 'me', '-n', 'somebody', file + '.pub')
+    ppk = puttygen(file, '', 'version=3', '--certificate', file + '-cert.pub')
+    words = probe('private', ppk, '').split(' ')
+    check(words[2] == 'ssh-ed25519-cert-v01@openssh.com', f'{words}')
+
+
 def test_short_rsa():
     for form in ('RFC4716', 'PEM', 'PKCS8'):
         for bits in (1024, 2047):

@@ -63,6 +63,8 @@ haw_key *haw_key_parse_private(const void *data, size_t len, const char *passphr
 	}
 	if (haw_openssh_detect(span))
 		return haw_openssh_parse(span, passphrase, err);
+	if (haw_ppk_detect(span))
+		return haw_ppk_parse(span, passphrase, err);
 	return haw_pem_parse(span, passphrase, &encrypted, err);
 }
 
@@ -113,6 +115,8 @@ haw_key *haw_key_public_from_private_file(const char *path, bool *encrypted, haw
 		return NULL;
 	if (haw_openssh_detect((haw_span){data, len}))
 		key = haw_openssh_parse_public((haw_span){data, len}, encrypted, err);
+	else if (haw_ppk_detect((haw_span){data, len}))
+		key = haw_ppk_parse_public((haw_span){data, len}, encrypted, err);
 	else
 		key = public_beside(path, (haw_span){data, len}, encrypted, err);
 	if (!key)

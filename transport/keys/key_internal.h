@@ -81,6 +81,12 @@ int haw_openssh_crypt(const struct haw_openssh_cipher *cipher, bool encrypt, con
 EVP_PKEY *haw_openssh_get_fields(haw_message *m, haw_error *err);
 int haw_openssh_put_fields(const haw_key *key, haw_message *m, haw_error *err);
 
+/* ---- PuTTY's format: ppk_format.c ---- */
+
+bool haw_ppk_detect(haw_span data);
+haw_key *haw_ppk_parse(haw_span data, const char *passphrase, haw_error *err);
+haw_key *haw_ppk_parse_public(haw_span data, bool *encrypted, haw_error *err);
+
 /* ---- PEM: pem_format.c ---- */
 
 haw_key *haw_pem_parse(haw_span data, const char *passphrase, bool *encrypted, haw_error *err);
