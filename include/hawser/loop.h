@@ -97,7 +97,9 @@ enum haw_question_kind {
 	HAW_ASK_PASSWORD = 2,	/* the user's password: haw_question_answer with one text */
 	HAW_ASK_PROMPTS = 3,	/* keyboard-interactive (RFC 4256): haw_question_answer, a text a prompt */
 	HAW_ASK_SIGN = 4,	/* sign with a key held elsewhere: haw_question_sign */
-	HAW_ASK_PASSPHRASE = 5	/* of a private key file: haw_question_answer with one text */
+	HAW_ASK_PASSPHRASE = 5,	/* of a private key file: haw_question_answer with one text */
+	HAW_ASK_NEW_PASSWORD = 6 /* the password has expired (RFC 4252 §8), as the server's text says: two
+				  * prompts, for the new one and for the same again, so two texts */
 };
 
 /* Why a host key is asked about. */

@@ -198,6 +198,12 @@ class AsyncSsh(PythonPeer):
     NAME, MODULE, SCRIPT = 'asyncssh', 'asyncssh', 'peer_asyncssh.py'
 
 
+class AuthServer(PythonPeer):
+    """AsyncSSH with logins of its own: traits in auth_server.py."""
+
+    NAME, MODULE, SCRIPT = 'auth', 'asyncssh', 'auth_server.py'
+
+
 class Paramiko(PythonPeer):
     NAME, MODULE, SCRIPT = 'paramiko', 'paramiko', 'peer_paramiko.py'
     TEXT = True

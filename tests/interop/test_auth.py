@@ -12,8 +12,9 @@ import sys
 import agents
 import trees
 from agents import ECDSA_SK, ED25519_SK, Agent, SshAgent, Token, string, token_agent
+from peers import AuthServer
 from sshd import HOST_KEY_KINDS, make_key, public_key, user_name
-from suite import check, ended, main, says, succeeded
+from suite import Skip, check, ended, main, says, succeeded
 
 NO_KEYS = ('-o', 'IdentityFile=none')
 
@@ -392,7 +393,88 @@ def bad_signatures(world):
     server.stop()
 
 
+# ---- Passwords that have expired, prompts in rounds ----
+
+
+def auth_server(world, trait):
+    reason = AuthServer.missing()
+    if reason:
+        raise Skip(reason)
+    server = AuthServer(world, trait=trait)
+    return server, world.new_client(server)
+
+
+def expired_password(world):
+    """The new password is asked for twice, and again if the two differ or the server wants another."""
+    server, client = auth_server(world, 'change')
+    client.remove('id_ed25519')
+    old, new, again = (b'password: ', b'old\n'), b'new password: ', b'retype new password: '
+    source, there = source_file(world), world.path(b'target')
+    result = client.talk([old, (new, b'fresh\n'), (again, b'fresh\n')], source, client.remote(there))
+    succeeded(result)
+    check(trees.same_file(source, there), 'the copy differs')
+    check(b'It is \\033[31mtoo old' in result.out and b'\x1b[31m' not in result.out, f'{result}')
+    check(b'fresh' not in result.out, 'the password was echoed')
+    check('change old fresh' in server.log_text(), server.log_text())
+    result = client.talk([old, (new, b'fresh\n'), (again, b'frish\n'), (new, b'weak\n'), (again, b'weak\n'), (new, b'fresh\n'), (again, b'fresh\n')], source, client.remote(there))
+    succeeded(result)
+    check(b'differ' in result.out and b'too weak' in result.out, f'{result}')
+    at = server.log_size()
+    for answers in ([(new, b'bad\n'), (again, b'bad\n')], [(new, b'\n'), (again, b'\n')],
+                    [(new, b'a\n'), (again, b'b\n')] * 3):
+        result = client.talk([old, *answers], '-o', 'NumberOfPasswordPrompts=1', source, client.remote(there), timeout=20)
+        ended(result, 255)
+    check('change old a' not in server.log_text(at) and 'change old \n' not in server.log_text(at), server.log_text(at))
+
+
+def prompts_in_rounds(world):
+    """keyboard-interactive with several rounds: names, instructions, no prompts, two prompts, echo."""
+    server, client = auth_server(world, 'rounds')
+    client.remove('id_ed25519')
+    source, there = source_file(world), world.path(b'target')
+    result = client.talk([(b'first: ', b'one\n'), (b'second ', b'two\n'), (b'third: ', b'three\n')], source,
+                         client.remote(there))
+    succeeded(result)
+    check(trees.same_file(source, there), 'the copy differs')
+    for word in (b'name', b'Do as\r\nyou', b'Nothing to answer', b'Again', b'two'):
+        check(word in result.out, f'{word}: {result}')
+    check(b'one' not in result.out and b'three' not in result.out, 'what is secret was echoed')
+    check(b'\x1b[1m' not in result.out and b'\x07' not in result.out, 'escapes of the server arrived')
+    answers = [line for line in server.log_text().splitlines() if line.startswith('responses')]
+    check(answers == ['responses ["one"]', 'responses []', 'responses ["two", "three"]'], f'{answers}')
+    # Nobody to ask: not even begun.
+    refused(world, client)
+    dialogue = [(b'first: ', b'one\n'), (b'second ', b'x\n'), (b'third: ', b'y\n')]
+    result = client.talk(dialogue * 4, '-o', 'NumberOfPasswordPrompts=2', source, client.remote(there), timeout=20)
+    ended(result, 255)
+    check(server.log_text().count('responses ["x", "y"]') == 2, server.log_text())
+
+
+def hostile_logins(world):
+    """Rules of RFC 4252 and RFC 4256 broken in one way each: an end with a reason, in time, and nothing copied."""
+    key = os.path.join(world.fresh('keys'), 'locked')
+    make_key(key, 'ed25519', 'open sesame')
+    words = {'pk-ok-other-key': 'message 60', 'pk-ok-other-algorithm': 'message 60', 'pk-ok-cut': 'message 60',
+             'pk-ok-twice': '', 'success-for-a-question': 'before it was given proof',
+             'thousands-of-prompts': 'message 60', 'promised-prompts': 'message 60',
+             'success-before-answers': 'before it was given proof', 'prompts-twice': 'asks again',
+             'endless-rounds': 'in one attempt', 'endless-list': '', 'empty-names': '', 'binary-list': '',
+             'list-cut': '', 'unknown-methods': 'permission denied', 'failures-unasked': '', 'always-partial': '',
+             'success-twice': '', 'success-with-more': '', 'banner-flood': 'banner', 'banners': 'permission denied'}
+    for trait, word in words.items():
+        server, client = auth_server(world, trait)
+        client.write('id_ed25519', open(key, 'rb').read(), mode=0o600)
+        there = world.path(b'target')
+        result = client.talk([(b': ', b'open sesame\n')] * 8, source_file(world), client.remote(there), timeout=30)
+        check(result.status == 255, f'{trait}: {result}')
+        check(word.encode() in result.out, f'{trait}: {result}')
+        check(b'\x1b' not in result.out, f'{trait}: escapes of the server arrived: {result}')
+        check(len(result.out) < 200_000, f'{trait}: {len(result.out)} bytes')
+        check(not os.listdir(os.path.dirname(there)), 'something was written')
+        server.stop()
+
+
 if __name__ == '__main__':
     main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, certificates,
           certificate_digests, certificates_that_do_not_do, certificate_of_a_locked_key, token_certificates, bad_agents,
-          agent_hangs, bad_signatures])
+          agent_hangs, bad_signatures, expired_password, prompts_in_rounds, hostile_logins])

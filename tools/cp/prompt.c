@@ -134,7 +134,8 @@ static void ask_texts(int fd, haw_question *q, struct cp_answers *answers, unsig
 	size_t count = haw_question_prompt_count(q), i = 0;
 	bool complete = count <= PROMPTS_MAX;
 
-	if (haw_question_kind(q) == HAW_ASK_PROMPTS && haw_question_text(q)[0]) {
+	if ((haw_question_kind(q) == HAW_ASK_PROMPTS || haw_question_kind(q) == HAW_ASK_NEW_PASSWORD) &&
+	    haw_question_text(q)[0]) {
 		put(fd, haw_question_text(q));
 		put(fd, "\n");
 	}
@@ -169,6 +170,7 @@ void cp_prompt(haw_question *question, struct cp_answers *answers, unsigned logi
 	case HAW_ASK_PASSWORD:
 	case HAW_ASK_PROMPTS:
 	case HAW_ASK_PASSPHRASE:
+	case HAW_ASK_NEW_PASSWORD:
 		ask_texts(fd, question, answers, login);
 		break;
 	default:

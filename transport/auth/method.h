@@ -14,6 +14,8 @@ enum haw_auth_method { HAW_AUTH_NONE, HAW_AUTH_PASSWORD, HAW_AUTH_PUBLICKEY, HAW
 /* One attempt of a client. */
 struct haw_auth_attempt {
 	haw_span secret;	/* password, or public key blob */
+	haw_span new_secret;	/* password: what it is to be changed to */
+	bool change;
 	const char *algorithm;	/* publickey: of the signature */
 	bool sign;		/* publickey: a signature follows (else: would this key do?) */
 };

@@ -7,8 +7,10 @@
 
 static void write_fields(haw_message *out, const struct haw_auth_attempt *attempt)
 {
-	haw_put_bool(out, false);
+	haw_put_bool(out, attempt->change);
 	haw_put_string(out, attempt->secret.ptr, attempt->secret.len);
+	if (attempt->change)
+		haw_put_string(out, attempt->new_secret.ptr, attempt->new_secret.len);
 }
 
 static enum haw_auth_step receive(const struct haw_auth_attempt *attempt, uint8_t number, haw_message *m)

@@ -23,11 +23,19 @@ static void fail(struct haw_client *client)
 	const char *methods = haw_transport_auth_methods(client->transport, NULL);
 	haw_error err;
 
-	haw_error_set(&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0,
-		      "permission denied: %s was not let in at %s. The server allows: %s. %u key%s tried%s",
-		      client->user_name, client->host, methods && *methods ? methods : "nothing",
-		      client->keys_tried, client->keys_tried == 1 ? " was" : "s were",
-		      haw_client_can_ask(client) ? "" : ", and nobody can be asked for a password");
+	if (client->transport->password_expired)
+		haw_error_set(
+			&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0,
+			"permission denied: the password of %s at %s has expired, and was not changed%s",
+			client->user_name, client->host,
+			haw_client_can_ask(client) ? "" : ", for nobody can be asked");
+	else
+		haw_error_set(
+			&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0,
+			"permission denied: %s was not let in at %s. The server allows: %s. %u key%s tried%s",
+			client->user_name, client->host, methods && *methods ? methods : "nothing",
+			client->keys_tried, client->keys_tried == 1 ? " was" : "s were",
+			haw_client_can_ask(client) ? "" : ", and nobody can be asked for a password");
 	haw_client_end(client, HAW_EAUTH, &err);
 }
 

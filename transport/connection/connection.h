@@ -63,6 +63,8 @@ enum haw_event_kind {
 	HAW_EVENT_AUTH_SIGN,	 /* data: to be signed, text: algorithm; haw_connection_auth_signature */
 	HAW_EVENT_AUTH_PROMPTS,	 /* data: the INFO_REQUEST's payload behind its number;
 				  * haw_connection_auth_responses */
+	HAW_EVENT_AUTH_CHANGE,	 /* the password has expired; data: the server's prompt, as it came;
+				  * haw_connection_auth_new_password */
 	HAW_EVENT_AUTH_REQUEST,	 /* server; see haw_connection_auth_request; haw_connection_auth_answer */
 	HAW_EVENT_AUTH_RESPONSES, /* server; data: INFO_RESPONSE's payload behind its number */
 	HAW_EVENT_CHANNEL_OPEN,	 /* by the peer; name: type, data: type-specific part;
@@ -161,6 +163,7 @@ int haw_connection_auth(struct haw_connection *c, enum haw_auth_method method, c
 void haw_connection_forbid_secrets(struct haw_connection *c);
 void haw_connection_auth_signature(struct haw_connection *c, haw_span signature);	/* empty: give up */
 void haw_connection_auth_responses(struct haw_connection *c, const haw_span *responses, size_t count);
+void haw_connection_auth_new_password(struct haw_connection *c, haw_span password); /* empty: give up */
 
 /* ---- Authentication, server ---- */
 

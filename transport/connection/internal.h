@@ -77,11 +77,14 @@ struct haw_login {
 	bool accepted;		/* the service runs: USERAUTH messages are expected */
 	bool authenticated;
 	/* Client: the attempt under way. */
-	bool wanted, sent, signing, prompting;
+	bool wanted, sent, signing, prompting, changing;
 	bool probe;
 	bool no_secrets;	/* the host is not to be trusted */
 	enum haw_auth_method method;
 	struct haw_auth_attempt attempt;
+	haw_message new_secret;
+	size_t banner_bytes;
+	unsigned rounds; /* questions of the server's in this attempt */
 	haw_message user, secret, request; /* request: what is being signed, session id in front */
 	char algorithm[HAW_NAME_MAX + 1];
 	char methods[512];	/* what the server said can continue */

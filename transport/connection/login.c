@@ -8,12 +8,16 @@
 #include "transport/connection/internal.h"
 #include "transport/hostkey/hostkey.h"
 
-enum { AUTH_FAILURES_MAX = 64 };
+/* ROUNDS: of questions in one attempt; people give up long before. */
+enum { AUTH_FAILURES_MAX = 64, AUTH_ROUNDS_MAX = 64 };
+/* Nobody reads more than the first number of bytes, and nobody honest sends more than the second. */
+enum { BANNER_BYTES_SHOWN = 64 * 1024, BANNER_BYTES_MAX = 1024 * 1024 };
 
 void haw_login_clear(struct haw_login *login)
 {
 	haw_message_free(&login->user);
 	haw_message_free(&login->secret);
+	haw_message_free(&login->new_secret);
 	haw_message_free(&login->request);
 	haw_message_free(&login->asked_bytes);
 	haw_message_free(&login->partial);
@@ -116,6 +120,7 @@ static int send_attempt(struct haw_connection *c, haw_error *err)
 
 	login->wanted = false;
 	login->sent = true;
+	login->rounds = 0;
 	login->attempt = (struct haw_auth_attempt){
 		.secret = haw_message_all(&login->secret),
 		.algorithm = login->algorithm,
@@ -145,8 +150,9 @@ static void end_attempt(struct haw_connection *c, bool success, bool partial, co
 	struct haw_login *login = &c->login;
 	struct haw_event *event;
 
-	login->sent = login->signing = login->prompting = false;
+	login->sent = login->signing = login->prompting = login->changing = false;
 	haw_message_free(&login->secret);
+	haw_message_free(&login->new_secret);
 	haw_message_free(&login->request);
 	event = haw_connection_event(c, HAW_EVENT_AUTH_DONE);
 	event->number = success;
@@ -223,6 +229,31 @@ void haw_connection_auth_responses(struct haw_connection *c, const haw_span *res
 	haw_message_reset(&c->scratch); /* it holds secrets */
 }
 
+/* RFC 4252 §8: the same request again, with both passwords. */
+void haw_connection_auth_new_password(struct haw_connection *c, haw_span password)
+{
+	struct haw_login *login = &c->login;
+	haw_error err;
+
+	if (!login->changing || c->closed)
+		return;
+	login->changing = false;
+	if (password.len == 0) {
+		end_attempt(c, false, false, NULL);
+		return;
+	}
+	haw_message_free(&login->new_secret);
+	haw_message_write(&login->new_secret, 0);
+	haw_put_bytes(&login->new_secret, password.ptr, password.len);
+	login->attempt.change = true;
+	login->attempt.new_secret = haw_message_all(&login->new_secret);
+	haw_message_reset(&c->scratch);
+	write_request(c, &c->scratch);
+	if (haw_connection_send(c, &err) < 0)
+		haw_connection_fail(c, HAW_DISCONNECT_BY_APPLICATION, &err);
+	haw_message_reset(&c->scratch); /* it holds secrets */
+}
+
 /* ---- The server's answers ---- */
 
 int haw_login_service_accept(struct haw_connection *c, haw_message *m, haw_error *err)
@@ -268,7 +299,8 @@ int haw_login_success(struct haw_connection *c, haw_message *m, haw_error *err)
 	    haw_connection_end_of_message(m, "USERAUTH_SUCCESS", err) < 0)
 		return HAW_EPROTOCOL;
 	/* A key that was only asked about logs nobody in, nor does a question that waits. */
-	if (c->login.prompting || (c->login.method == HAW_AUTH_PUBLICKEY && !c->login.attempt.sign))
+	if (c->login.prompting || c->login.changing ||
+	    (c->login.method == HAW_AUTH_PUBLICKEY && !c->login.attempt.sign))
 		return haw_protocol_error(err, "the server reported success before it was given proof");
 	c->login.authenticated = true;
 	end_attempt(c, true, false, c->login.methods);
@@ -284,7 +316,12 @@ int haw_login_banner(struct haw_connection *c, haw_message *m, haw_error *err)
 		return haw_protocol_error(err, "a client sent a banner");
 	if (haw_connection_end_of_message(m, "USERAUTH_BANNER", err) < 0)
 		return HAW_EPROTOCOL;
-	haw_connection_event(c, HAW_EVENT_BANNER)->data = text;
+	c->login.banner_bytes += text.len + 1;
+	if (c->login.banner_bytes > BANNER_BYTES_MAX)
+		return haw_protocol_error(err, "the server sent more than %d bytes of banners",
+					  BANNER_BYTES_MAX);
+	if (c->login.banner_bytes <= BANNER_BYTES_SHOWN)
+		haw_connection_event(c, HAW_EVENT_BANNER)->data = text;
 	return 0;
 }
 
@@ -298,6 +335,11 @@ int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err)
 		return haw_login_responses(c, m, err);
 	if (require_attempt(c, "a message of an authentication method", err) < 0)
 		return HAW_EPROTOCOL;
+	if (login->prompting || login->changing)
+		return haw_protocol_error(err, "the server asks again before its question was answered");
+	if (++login->rounds > AUTH_ROUNDS_MAX)
+		return haw_protocol_error(err, "the server asked %d times in one attempt to log in",
+					  AUTH_ROUNDS_MAX);
 	switch (haw_auth_method_at(login->method)->receive(&login->attempt, number, m)) {
 	case HAW_AUTH_STEP_SIGN:
 		return ask_signature(c, err);
@@ -311,10 +353,11 @@ int haw_login_method(struct haw_connection *c, haw_message *m, haw_error *err)
 		event->data.len--;
 		return 0;
 	case HAW_AUTH_STEP_CHANGE:
-		haw_connection_log(c, 0,
-				   "the server wants the password changed, which is not supported here");
 		haw_mux_forget_early(c);
-		end_attempt(c, false, false, NULL);
+		login->changing = true;
+		haw_message_rewind(m);
+		haw_get_byte(m);
+		haw_connection_event(c, HAW_EVENT_AUTH_CHANGE)->data = haw_get_string(m);
 		return 0;
 	default:
 		return haw_protocol_error(

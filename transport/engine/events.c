@@ -9,29 +9,12 @@
 #include "transport/engine/transport_internal.h"
 #include "transport/wire/ssh_numbers.h"
 
-/* RFC 4252 §5.4: control characters are filtered, line ends stay. */
 static void show_banner(struct haw_transport *t, haw_span text)
 {
 	char shown[8192];
-	size_t at = 0;
 
-	if (!t->options.banner)
-		return;
-	while (text.len > 0 && at < sizeof(shown) - 1) {
-		const uint8_t *end = memchr(text.ptr, '\n', text.len);
-		size_t len = end ? (size_t)(end - text.ptr) : text.len, used = len + (end ? 1 : 0);
-
-		if (len > 0 && text.ptr[len - 1] == '\r')
-			len--;
-		haw_escape(shown + at, sizeof(shown) - 1 - at, text.ptr, len);
-		at += strlen(shown + at);
-		if (end && at < sizeof(shown) - 1)
-			shown[at++] = '\n';
-		text.ptr += used;
-		text.len -= used;
-	}
-	shown[at] = '\0';
-	t->options.banner(t->options.user, shown);
+	if (t->options.banner)
+		t->options.banner(t->options.user, haw_escape_lines(shown, sizeof(shown), text));
 }
 
 static void keys_in_force(struct haw_transport *t)
@@ -138,6 +121,9 @@ void haw_transport_handle(struct haw_transport *t, const struct haw_event *event
 		break;
 	case HAW_EVENT_BANNER:
 		show_banner(t, event->data);
+		break;
+	case HAW_EVENT_AUTH_CHANGE:
+		haw_transport_change_event(t, event);
 		break;
 	case HAW_EVENT_AUTH_DONE:
 		haw_transport_login_event(t, event);

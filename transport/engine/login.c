@@ -212,7 +212,9 @@ void haw_transport_login_event(struct haw_transport *t, const struct haw_event *
 	t->answered = event->text != NULL;
 	t->partial = event->flag;
 	if (!event->text) {
-		haw_error_set(&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0, "the attempt was given up");
+		haw_error_set(&err, HAW_EAUTH, HAW_FAULT_LOCAL, 0,
+			      t->password_expired ? "the password has expired, and no new one was given"
+						  : "the attempt was given up");
 		haw_transport_op_end(&t->logins, HAW_EAUTH, &err);
 		return;
 	}
@@ -301,23 +303,31 @@ static void prompts_answered(void *asker, struct haw_question *q)
 	haw_transport_touch(t);
 }
 
-/* Name and instruction as the question's text, one line each. */
+/* The name on one line, the instruction on as many as it has, without the last one's end. */
+static void put_instruction(char *text, size_t size, haw_span name, haw_span instruction)
+{
+	char part[4000];
+	size_t at;
+
+	haw_escape(text, size, name.ptr, name.len < 500 ? name.len : 500);
+	at = strlen(text);
+	haw_escape_lines(part, sizeof(part), instruction);
+	if (part[0])
+		snprintf(text + at, size - at, "%s%s", at ? "\n" : "", part);
+	for (at = strlen(text); at > 0 && text[at - 1] == '\n'; at--)
+		text[at - 1] = '\0';
+}
+
 static struct haw_question *make_prompts(struct haw_transport *t, haw_message *m)
 {
 	haw_span name = haw_get_string(m), instruction = haw_get_string(m);
-	char text[2048], part[1000];
 	struct haw_question *q;
+	char text[6100];
 	uint32_t count;
 
 	haw_get_string(m);
 	count = haw_get_u32(m);
-	snprintf(text, sizeof(text), "%s", haw_escape(part, sizeof(part), name.ptr, name.len));
-	haw_escape(part, sizeof(part), instruction.ptr, instruction.len);
-	if (part[0]) {
-		size_t at = strlen(text);
-
-		snprintf(text + at, sizeof(text) - at, "%s%s", at ? "\n" : "", part);
-	}
+	put_instruction(text, sizeof(text), name, instruction);
 	q = haw_question_new(t->loop->io, HAW_ASK_PROMPTS, text, prompts_answered, t);
 	for (uint32_t i = 0; q && i < count; i++) {
 		haw_span prompt = haw_get_string(m);
@@ -338,6 +348,9 @@ void haw_transport_prompts_event(struct haw_transport *t, const struct haw_event
 	haw_message_read(&m, event->data.ptr, event->data.len);
 	q = make_prompts(t, &m);
 	if (!q || q->prompt_count == 0 || !t->options.ask) {
+		/* RFC 4256 §3.2: without prompts there may be something to be read. */
+		if (q && q->prompt_count == 0 && q->text[0] && t->options.banner)
+			t->options.banner(t->options.user, q->text);
 		if (q && q->prompt_count > 0)
 			haw_transport_log(t, 1, "the server asks questions that nobody here can answer");
 		if (q)

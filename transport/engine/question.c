@@ -6,6 +6,27 @@
 
 #include <openssl/crypto.h>
 
+char *haw_escape_lines(char *out, size_t size, haw_span text)
+{
+	size_t at = 0;
+
+	while (text.len > 0 && at < size - 1) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len, used = len + (end ? 1 : 0);
+
+		if (len > 0 && text.ptr[len - 1] == '\r')
+			len--;
+		haw_escape(out + at, size - 1 - at, text.ptr, len);
+		at += strlen(out + at);
+		if (end && at < size - 1)
+			out[at++] = '\n';
+		text.ptr += used;
+		text.len -= used;
+	}
+	out[at] = '\0';
+	return out;
+}
+
 static void answered_on_loop(struct haw_post *post)
 {
 	struct haw_question *q = (struct haw_question *)post;

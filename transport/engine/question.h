@@ -13,6 +13,10 @@
 
 enum { HAW_PROMPTS_MAX = 64 };
 
+/* Write TEXT, which a server wants shown, to OUT as haw_escape does; but line ends stay (RFC 4252 §5.4, RFC
+ * 4256 §3.2). Returns OUT. */
+char *haw_escape_lines(char *out, size_t size, haw_span text);
+
 struct haw_question {
 	struct haw_post post;	/* first: the loop hands it back */
 	struct haw_mailbox *mailbox; /* held: an answer may come when the loop has gone */

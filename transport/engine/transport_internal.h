@@ -4,6 +4,7 @@
  *
  *   transport.c  life, options, state      pump.c   bytes between stream and core, time
  *   events.c     what the core reports     login.c  handshake and authentication operations
+ *   change.c     a password that has expired
  *   crypto_wait.c  engines that complete later
  *   channel.c    channel handles           channel_io.c  their data
  */
@@ -72,7 +73,8 @@ struct haw_transport {
 	void *hook_user;
 	haw_key *host_key;
 	char methods[512];
-	bool partial, methods_known, answered;
+	bool partial, methods_known, answered, password_expired;
+	unsigned change_tries;
 
 	struct haw_channel *channels;	/* list of handles */
 	struct haw_channel *batch;	/* those that got data in this batch */
@@ -158,6 +160,7 @@ void haw_transport_report_end(struct haw_transport *t);
 void haw_transport_host_key_event(struct haw_transport *t, const struct haw_event *event);
 void haw_transport_sign_event(struct haw_transport *t, const struct haw_event *event);
 void haw_transport_prompts_event(struct haw_transport *t, const struct haw_event *event);
+void haw_transport_change_event(struct haw_transport *t, const struct haw_event *event);
 void haw_transport_login_event(struct haw_transport *t, const struct haw_event *event);
 
 /* channel.c, channel_io.c */
