@@ -14,7 +14,8 @@ import trees
 from agents import ECDSA_SK, ED25519_SK, Agent, SshAgent, Token, string, token_agent
 from peers import AuthServer
 from sshd import HOST_KEY_KINDS, make_key, public_key, user_name
-from suite import Skip, check, ended, main, says, succeeded
+from suite import Skip, check, ended, main, needs_root, says, succeeded
+from test_trust import PASSWORD, password_server
 
 NO_KEYS = ('-o', 'IdentityFile=none')
 
@@ -450,6 +451,128 @@ def prompts_in_rounds(world):
     check(server.log_text().count('responses ["x", "y"]') == 2, server.log_text())
 
 
+# ---- Several methods, one after the other ----
+
+
+def offered_keys(result):
+    return re.findall(r'offering the key \S+ (SHA256:\S+)', result.text() + result.out.decode(errors='replace'))
+
+
+def fingerprint(key):
+    return subprocess.run(['ssh-keygen', '-l', '-f', key + '.pub'], check=True, capture_output=True,
+                          text=True).stdout.split()[1]
+
+
+def two_keys(world):
+    """publickey,publickey: a key that has served is not tried again, those that were refused are."""
+    first, second, stranger = user_keys(world, 'ed25519', 'ecdsa256', 'rsa')
+    server = world.new_server(authorized=[first, second], options=['AuthenticationMethods publickey,publickey'])
+    client = world.new_client(server)
+    client.remove('id_ed25519')
+    at = server.log_size()
+    result = accepted(world, client, '-v', '-i', first, '-i', second)
+    check(offered_keys(result) == [fingerprint(first), fingerprint(second)], f'{result}')
+    check('Partial publickey' in server.log_text(at) and 'Accepted publickey' in server.log_text(at), 'in one step')
+    result = accepted(world, client, '-v', '-i', stranger, '-i', first, '-i', second)
+    check(offered_keys(result) == [fingerprint(key) for key in (stranger, first, stranger, second)], f'{result}')
+    result = refused(world, client, '-v', '-i', first, '-i', stranger)
+    check(offered_keys(result).count(fingerprint(first)) == 1, f'{result}')
+    with SshAgent(world.fresh(), [second, first]) as agent:
+        result = accepted(world, client, '-v', env=socket_of(agent))
+        check(offered_keys(result) == [fingerprint(second), fingerprint(first)], f'{result}')
+    # A certificate and its key are one key.
+    certify(stranger, first)
+    refused(world, client, '-i', first)
+    server.stop()
+
+
+def key_and_more(world):
+    """A key and what a person types, in either order, with and without PAM."""
+    plain, pam = password_server(world, False), password_server(world, True)
+    word, wrong = PASSWORD.encode() + b'\n', b'wrong\n'
+    for base, methods, dialogue in (
+            (plain, 'publickey,password', [(b'password: ', word)]),
+            (plain, 'password,publickey', [(b'password: ', word)]),
+            (plain, 'publickey,password', [(b'password: ', wrong), (b'password: ', word)]),
+            (pam, 'publickey,keyboard-interactive:pam', [(b'password: ', word)]),
+            (pam, 'keyboard-interactive:pam,publickey', [(b'password: ', wrong), (b'password: ', word)]),
+            (pam, 'publickey,keyboard-interactive,publickey', [(b'password: ', word)])):
+        keys = user_keys(world, 'ed25519', 'ecdsa256')
+        server = world.new_server(authorized=keys, wrapper=base.wrapper, options=[
+            'PermitRootLogin yes', f'UsePAM {"yes" if base is pam else "no"}', 'PasswordAuthentication yes',
+            'KbdInteractiveAuthentication yes', f'AuthenticationMethods {methods}'])
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        source, there = source_file(world), world.path(b'target')
+        result = client.talk(dialogue, '-v', '-i', keys[0], '-i', keys[1], source, client.remote(there), timeout=30)
+        check(result.status == 0, f'{methods}: {result}')
+        check(trees.same_file(source, there), 'the copy differs')
+        used = offered_keys(result)
+        # The first attempt is made before the server has said that a key is not what it wants first.
+        check(len(used) == len(set(used)) + (not methods.startswith('publickey')), f'{methods}: {used}')
+        check('Partial' in server.log_text(), 'in one step')
+        refused(world, client, '-i', keys[0], '-i', keys[1])
+        server.stop()
+
+
+def preferred_authentications(world):
+    pam = password_server(world, True)
+    server = world.new_server(wrapper=pam.wrapper, options=[
+        'PermitRootLogin yes', 'UsePAM yes', 'PasswordAuthentication yes', 'KbdInteractiveAuthentication yes'])
+    client = world.new_client(server)
+    word = PASSWORD.encode() + b'\n'
+    for preferred, used in (('password,publickey', 'password'), ('keyboard-interactive', 'keyboard-interactive/pam'),
+                            ('gssapi-with-mic,hostbased,password', 'password'), ('publickey,password', 'publickey')):
+        at = server.log_size()
+        result = client.talk([(b'password: ', word)], '-o', f'PreferredAuthentications={preferred}', source_file(world),
+                             client.remote(world.path(b'target')))
+        succeeded(result)
+        check(f'Accepted {used}' in server.log_text(at), f'{preferred}: {server.log_text(at)}')
+    refused(world, client, '-o', 'PreferredAuthentications=password')
+    refused(world, client, '-o', 'PreferredAuthentications=hostbased')
+    for count in (1, 2):
+        at = server.log_size()
+        result = client.talk([(b'password: ', b'wrong\n')] * 5, '-o', 'PreferredAuthentications=password', '-o',
+                             f'NumberOfPasswordPrompts={count}', source_file(world), client.remote(world.path(b'target')))
+        ended(result, 255)
+        check(server.log_text(at).count('Failed password') == count, server.log_text(at))
+    server.stop()
+
+
+def expired_by_pam(world):
+    """An expired password that PAM has changed, by prompts of keyboard-interactive."""
+    needs_root()
+    directory, user = world.fresh('etc'), user_name()
+    subprocess.run(['cp', '-a', '/etc/.', directory], check=True)
+    hashed = subprocess.run(['openssl', 'passwd', '-6', '-stdin'], input=b'old secret', check=True,
+                            capture_output=True).stdout.decode().strip()
+    with open(os.path.join(directory, 'shadow'), 'w') as file:
+        file.write(f'{user}:{hashed}:0:0:99999:7:::\nsshd:!:19000::::::\n')
+    with open(os.path.join(directory, 'pam.d', 'sshd'), 'w') as file:
+        file.write('auth required pam_unix.so nodelay\naccount required pam_unix.so\npassword required pam_unix.so sha512\n'
+                   'session required pam_permit.so\n')
+    try:
+        server = world.new_server(
+            wrapper=['unshare', '--mount', 'sh', '-c', f'mount --bind {directory} /etc && exec "$@"', 'sh'],
+            options=['PermitRootLogin yes', 'UsePAM yes', 'KbdInteractiveAuthentication yes'])
+    except RuntimeError as error:
+        raise Skip(f'no server with a configuration of its own: {error}') from error
+    client = world.new_client(server)
+    client.remove('id_ed25519')
+    new = b'quite 1 other Thing\n'
+    source, there = source_file(world), world.path(b'target')
+    result = client.talk([(b'password: ', b'old secret\n'), (b'current password: ', b'old secret\n'), (b'new password: ', new),
+                          (b'retype new password: ', new)], source, client.remote(there))
+    succeeded(result)
+    check(trees.same_file(source, there) and b'required to change' in result.out, f'{result}')
+    result = client.talk([(b'password: ', new)], source, client.remote(there))
+    succeeded(result)
+    server.stop()
+
+
+# ---- Servers that misbehave ----
+
+
 def hostile_logins(world):
     """Rules of RFC 4252 and RFC 4256 broken in one way each: an end with a reason, in time, and nothing copied."""
     key = os.path.join(world.fresh('keys'), 'locked')
@@ -477,4 +600,5 @@ def hostile_logins(world):
 if __name__ == '__main__':
     main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, certificates,
           certificate_digests, certificates_that_do_not_do, certificate_of_a_locked_key, token_certificates, bad_agents,
-          agent_hangs, bad_signatures, expired_password, prompts_in_rounds, hostile_logins])
+          agent_hangs, bad_signatures, expired_password, prompts_in_rounds, two_keys, key_and_more,
+          preferred_authentications, expired_by_pam, hostile_logins])

@@ -145,7 +145,8 @@ static void ask_texts(int fd, haw_question *q, struct cp_answers *answers, unsig
 
 		complete = ask(fd, prompt, echo, lines[i], sizeof(lines[i]));
 		texts[i] = lines[i];
-		if (complete && answers)
+		/* What a password was changed to is no answer to these prompts another time. */
+		if (complete && answers && haw_question_kind(q) != HAW_ASK_NEW_PASSWORD)
 			cp_answers_keep(answers, login, prompt, lines[i]);
 	}
 	if (complete)
