@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/client/client.h"
+#include "transport/wire/ssh_numbers.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -164,9 +165,13 @@ void haw_client_free(haw_client *client)
 
 void haw_client_end(struct haw_client *client, int code, const haw_error *err)
 {
-	/* A client that did not get in has no use for the connection. */
+	/* A client that did not get in has no use for the connection; and what was sent ahead over it (SFTP)
+	 * ends with the same reason, whoever is told first. */
 	if (code < 0 && client->transport && haw_transport_is_open(client->transport))
-		haw_connection_disconnect(client->transport->connection, 11, "authentication was given up");
+		haw_connection_fail(client->transport->connection,
+				    code == HAW_EAUTH ? HAW_DISCONNECT_NO_MORE_AUTH_METHODS_AVAILABLE
+						      : HAW_DISCONNECT_BY_APPLICATION,
+				    err);
 	if (client->transport)
 		haw_transport_touch(client->transport);
 	/* By the loop, since the callback may free the client that is at work here. */
