@@ -36,6 +36,7 @@ static void ask(void *user, haw_question *question)
 	case HAW_ASK_PASSWORD:
 	case HAW_ASK_PASSPHRASE:
 	case HAW_ASK_PROMPTS:
+	case HAW_ASK_NEW_PASSWORD:
 		if (count > sizeof(texts) / sizeof(texts[0]))
 			break;
 		for (size_t i = 0; i < count; i++) {

@@ -5,7 +5,7 @@
  *
  * By default a client goes on as ssh(1) does. A program with an order of its own sets
  * haw_client_options.auth_next; it may hand out attempts of its own and those of the default order,
- * mixed as it likes.
+ * mixed as it likes: docs/examples/agent.c.
  *
  * Threads: the loop's thread only.
  */

@@ -83,6 +83,26 @@ static void batch_mode_asks_nothing(void)
 	end();
 }
 
+static void an_expired_password_is_told(void)
+{
+	server.password = server.expired = "old";
+	server.methods = "password";
+	CHECK(begin(NULL));
+	user.options.password = "old";
+	user.options.batch = true;
+	CHECK(user_connect(&user, server.port, &err) == HAW_EAUTH && user.asked_count == 0);
+	CHECK_MSG(strstr(err.message, "has expired") && strstr(err.message, "nobody can be asked"), "%s",
+		  err.message);
+	CHECK(server.passwords == 1 && server.changes == 0);
+	user_forget(&user);
+	user_set(&user, "StrictHostKeyChecking=accept-new");
+	user.options.password = "old";
+	CHECK(user_connect(&user, server.port, &err) == HAW_EAUTH);
+	CHECK(user.asked_count == 1 && user.asked[0] == HAW_ASK_NEW_PASSWORD && server.changes == 0);
+	CHECK(strcmp(user.text, "It has expired") == 0 && strstr(err.message, "has expired"));
+	end();
+}
+
 static void prompts_are_answered(void)
 {
 	server.code = "1234";
@@ -534,6 +554,7 @@ int main(void)
 	RUN(passwords_are_asked_three_times);
 	RUN(a_refused_password_question_is_not_repeated);
 	RUN(batch_mode_asks_nothing);
+	RUN(an_expired_password_is_told);
 	RUN(prompts_are_answered);
 	RUN(none_is_enough_where_nothing_is_required);
 	RUN(partial_success_goes_on_with_the_next_method);

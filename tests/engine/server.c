@@ -12,7 +12,7 @@
 #include <openssl/evp.h>
 
 #include "transport/channel/channel.h"
-#include "transport/connection/connection.h"
+#include "transport/connection/internal.h"
 #include "transport/hostkey/hostkey.h"
 #include "transport/packet/ring.h"
 
@@ -94,6 +94,18 @@ static void judge_key(struct link *link, const struct haw_auth_request *r)
 	}
 }
 
+/* What the server role cannot be told to do yet. */
+static void want_change(struct link *link)
+{
+	haw_message *m = haw_connection_begin(link->c, HAW_MSG_USERAUTH_PASSWD_CHANGEREQ);
+
+	haw_put_text(m, "It has expired");
+	haw_put_text(m, "");
+	link->c->login.waiting_answer = false;
+	if (haw_connection_send(link->c, NULL) < 0)
+		printf("    the server cannot ask for another password\n");
+}
+
 static void judge(struct link *link)
 {
 	const struct haw_auth_request *r = haw_connection_auth_request(link->c);
@@ -104,6 +116,11 @@ static void judge(struct link *link)
 		accept_or_reject(link, s->allow_none);
 	} else if (haw_span_is(r->method, "password")) {
 		s->passwords++;
+		s->changes += r->change;
+		if (s->expired && !r->change && haw_span_is(r->password, s->expired)) {
+			want_change(link);
+			return;
+		}
 		accept_or_reject(link, s->password && haw_span_is(r->password, s->password) &&
 					       (!s->need_both || link->key_passed));
 	} else if (haw_span_is(r->method, "publickey")) {

@@ -20,6 +20,7 @@ enum server_answer { SERVER_NO, SERVER_YES, SERVER_REKEY_THEN_YES, SERVER_HANG_U
 struct server {
 	/* Set before server_start. */
 	const char *password;	/* that is right; NULL: none is */
+	const char *expired;	/* a password that is to be changed; every change is refused */
 	const char *code;	/* the right answer to keyboard-interactive; NULL: none is */
 	const char *methods;	/* named after a failure */
 	const haw_key *key;	/* that may log in */
@@ -42,7 +43,7 @@ struct server {
 	haw_key *host_key;
 	void *host_pkey;
 	pthread_t thread;
-	atomic_uint connections, nones, passwords, keys, codes, key_exchanges, echoed, proofs;
+	atomic_uint connections, nones, passwords, changes, keys, codes, key_exchanges, echoed, proofs;
 };
 
 /* Begin to serve; false if that fails. */

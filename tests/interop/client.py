@@ -42,6 +42,7 @@ class Client:
         os.makedirs(self.ssh, mode=0o700, exist_ok=True)
         self.server = server
         self.port = port
+        self.extra = {}  # of its environment
         if server:
             self.know(server, port)
 
@@ -68,7 +69,7 @@ class Client:
     def environment(self, extra=None):
         kept = {k: v for k, v in os.environ.items()
                 if k in ('PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS', 'TMPDIR')}
-        return {**kept, 'HOME': self.home, 'LC_ALL': 'C.UTF-8', 'TERM': 'xterm', **(extra or {})}
+        return {**kept, 'HOME': self.home, 'LC_ALL': 'C.UTF-8', 'TERM': 'xterm', **self.extra, **(extra or {})}
 
     def remote(self, path):
         """PATH (text or bytes) on the server, as an operand of cp."""

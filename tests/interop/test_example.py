@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import trees
+from agents import SshAgent
 from sshd import make_key, public_key, user_name
 from suite import check, main
 
@@ -238,6 +239,29 @@ def stream_of_a_command(world):
         check(b'stream: ' in done.stderr, f'{done}')
 
 
+def agent_signs_and_logs_in(world):
+    """Which of the agent's keys signs and logs in is the program's choice; then comes what ssh would try."""
+    other = os.path.join(world.fresh(), 'other')
+    make_key(other, 'rsa')
+    with SshAgent(world.fresh(), [other, world.keys.client]) as agent:
+        client, nobody = world.new_client(world.server), world.new_client()
+        for user in (client, nobody):
+            user.extra['SSH_AUTH_SOCK'] = agent.path
+        client.remove('id_ed25519')
+        names = [fingerprint(key + '.pub') for key in (other, world.keys.client)]
+        done = run(world, 'agent', 'list', client=client)
+        check([line.split()[0] for line in done.stdout.decode().splitlines()] == names, f'{done}')
+        done = run(world, 'agent', 'sign', names[0], 'text', client=client)
+        check(b'rsa-sha2-512' in bytes.fromhex(done.stdout.decode()), f'{done}')
+        run(world, 'agent', 'sign', 'SHA256:nothing', 'text', status=1, client=client)
+        done = run(world, 'agent', 'login', names[1], HOST, port(world), client=client)
+        check(done.stdout == b'logged in\n', f'{done}')
+        done = run(world, 'agent', 'login', names[0], HOST, port(world), client=client)
+        check(done.stdout.startswith(b'key: refused\n') and done.stdout.endswith(b'logged in\n'), f'{done}')
+        run(world, 'agent', 'login', names[1], HOST, port(world), status=1, client=nobody)
+    run(world, 'agent', 'list', status=1, client=client)
+
+
 def all_are_run(world):
     built = {name.removeprefix('example-') for name in os.listdir(EXAMPLES)
              if name.startswith('example-') and not name.endswith('.p')}
@@ -248,4 +272,4 @@ if __name__ == '__main__':
     sys.exit(main([usage, put_copies, put_explains, client_says_what, client_asks, exec_runs, sftp_lists, sftp_gets,
                    config_tells, keys_are_keys, known_hosts_judge, certificates_are_judged,
                    loop_of_several, transport_by_fingerprint,
-                   stream_of_a_command, all_are_run]))
+                   stream_of_a_command, agent_signs_and_logs_in, all_are_run]))

@@ -252,8 +252,10 @@ static void drop_useless(struct haw_client *client, struct haw_identities *list)
 		}
 		haw_client_log(client, 1, "the %s key %s is not tried: %s", haw_key_type_short(identity->key),
 			       haw_key_fingerprint(identity->key),
-			       allowed ? "its private half is neither in a file nor in an agent"
-				       : "PubkeyAcceptedAlgorithms leaves out its type");
+			       !allowed ? "PubkeyAcceptedAlgorithms leaves out its type"
+			       : is_token(identity->key)
+				       ? "it works through an agent only, and no agent holds it (ssh-add)"
+				       : "its private half is neither in a file nor in an agent");
 		gone = take_away(list, i);
 		free_identity(&gone);
 	}

@@ -103,7 +103,8 @@ static int read_each(struct haw_config_lookup *lookup, const struct haw_config_n
 
 static int read_keys(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const char *const defaults[] = {"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"};
+	static const char *const defaults[] = {"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ecdsa_sk",
+					       "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk"};
 	const char *items[HAW_CONFIG_LIST_MAX];
 	size_t count = 0;
 	int result;
@@ -112,7 +113,8 @@ static int read_keys(struct haw_config_lookup *lookup, haw_host_values *v)
 	if (v->identity_files_set) {
 		result = read_each(lookup, lookup->identities, lookup->identity_count, &v->identity_files);
 	} else {
-		result = list_expand(lookup, NULL, defaults, 3, &path, items, &count);
+		result = list_expand(lookup, NULL, defaults, sizeof(defaults) / sizeof(defaults[0]), &path, items,
+				     &count);
 		if (result == 0)
 			result = list_keep(lookup, items, count, &v->identity_files);
 	}
