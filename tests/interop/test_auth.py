@@ -580,7 +580,7 @@ def hostile_logins(world):
     words = {'pk-ok-other-key': 'message 60', 'pk-ok-other-algorithm': 'message 60', 'pk-ok-cut': 'message 60',
              'pk-ok-twice': '', 'success-for-a-question': 'before it was given proof',
              'thousands-of-prompts': 'message 60', 'promised-prompts': 'message 60',
-             'success-before-answers': 'before it was given proof', 'prompts-twice': 'asks again',
+             'success-before-answers': '', 'prompts-twice': 'the server ask',
              'endless-rounds': 'in one attempt', 'endless-list': '', 'empty-names': '', 'binary-list': '',
              'list-cut': '', 'unknown-methods': 'permission denied', 'failures-unasked': '', 'always-partial': '',
              'success-twice': '', 'success-with-more': '', 'banner-flood': 'banner', 'banners': 'permission denied'}

@@ -126,13 +126,19 @@ void haw_client_offer_key(struct haw_client *client)
 	/* A key at hand is used without asking first whether it would do: that saves a round trip. */
 	bool probe = !client->current.signer && !haw_key_can_sign(key);
 	haw_error err = {0};
+	haw_op *op;
 
 	haw_client_log(client, 1, "offering the key %s %s%s", haw_key_type_short(key),
 		       haw_key_fingerprint(key), client->current.agent ? " of the agent" : "");
-	started(client,
-		haw_transport_auth_publickey_start(client->transport, client->user_name, key, probe,
-						   attempt_done, client, &err),
-		&err);
+	op = haw_transport_auth_publickey_start(client->transport, client->user_name, key, probe,
+						attempt_done, client, &err);
+	if (!op && err.code == HAW_EUNSUPPORTED) {
+		haw_client_log(client, 0, "the key %s is passed over: %s", haw_key_fingerprint(key),
+			       err.message);
+		haw_client_give_up_try(client);
+		return;
+	}
+	started(client, op, &err);
 }
 
 static bool try_key(struct haw_client *client)

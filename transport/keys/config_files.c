@@ -113,8 +113,8 @@ static int read_keys(struct haw_config_lookup *lookup, haw_host_values *v)
 	if (v->identity_files_set) {
 		result = read_each(lookup, lookup->identities, lookup->identity_count, &v->identity_files);
 	} else {
-		result = list_expand(lookup, NULL, defaults, sizeof(defaults) / sizeof(defaults[0]), &path, items,
-				     &count);
+		result = list_expand(lookup, NULL, defaults, sizeof(defaults) / sizeof(defaults[0]), &path,
+				     items, &count);
 		if (result == 0)
 			result = list_keep(lookup, items, count, &v->identity_files);
 	}
