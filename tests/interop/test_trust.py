@@ -146,7 +146,7 @@ def no_common_algorithm(world):
     """The message names the list in which nothing is in common, and both sides' lists."""
     for server_option, name, theirs in (
             ('Ciphers aes128-cbc', 'cipher', 'aes128-cbc'),
-            ('KexAlgorithms diffie-hellman-group18-sha512', 'key exchange', 'diffie-hellman-group18-sha512'),
+            ('KexAlgorithms diffie-hellman-group1-sha1', 'key exchange', 'diffie-hellman-group1-sha1'),
             ('MACs umac-64@openssh.com\nCiphers aes128-ctr', 'mac', 'umac-64@openssh.com')):
         server = world.new_server(options=server_option.split('\n'))
         result = refused(world, world.new_client(server), words=(name, theirs))
