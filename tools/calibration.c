@@ -92,14 +92,32 @@ static size_t list_suites(const char *ciphers, const char *macs, const haw_suite
 	return count;
 }
 
+/* Whether NAME is one of the names in LIST. */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && memcmp(list, name, n) == 0)
+			return true;
+		list += n;
+		list += *list == ',';
+	}
+	return false;
+}
+
 int tool_calibration_confirm(const haw_selector *s, const char *ciphers, const char *macs, haw_error *err)
 {
-	const haw_suite *suites[SUITES_MAX];
-	size_t count = list_suites(ciphers, macs, suites);
+	const haw_suite *suite;
 
-	for (size_t i = 0; i < count; i++) {
-		int result = haw_selector_confirm(s, suites[i], err);
+	/* The server decides which of the MACs it is. */
+	for (size_t i = 0; (suite = haw_suite_at(i)); i++) {
+		int result = 0;
 
+		if (is_listed(ciphers, suite->cipher) && (!suite->mac || is_listed(macs, suite->mac)))
+			result = haw_selector_confirm(s, suite, err);
 		if (result < 0)
 			return result;
 	}

@@ -271,16 +271,21 @@ static void on_progress(void *user, const haw_suite *suite)
 	fprintf(stderr, "\r\033[Kmeasuring %s", suite->name);
 }
 
-static int calibrate(haw_selector *selector, haw_error *err)
+/* False after a message. What cannot be kept is not worth the seconds that it takes. */
+static bool calibrate(haw_selector *selector)
 {
 	bool shown = isatty(STDERR_FILENO);
-	int result = tool_calibration_make(selector, shown ? on_progress : NULL, NULL, err);
+	haw_error err;
+	int result;
 
+	if (!tool_calibration_save(selector, on_note, NULL))
+		return false;
+	result = tool_calibration_make(selector, shown ? on_progress : NULL, NULL, &err);
 	if (shown)
 		fputs("\r\033[K", stderr);
-	if (result == 0)
-		(void)tool_calibration_save(selector, on_note, NULL);
-	return result;
+	if (result < 0)
+		on_note(NULL, err.message);
+	return result == 0 && tool_calibration_save(selector, on_note, NULL);
 }
 
 /* What the configuration says; NULL and an error. */
@@ -314,8 +319,12 @@ static int run(struct arguments *a)
 
 	if (selector)
 		tool_calibration_load(selector, on_note, NULL);
-	if (!selector || confirm(selector, &err) < 0 || (a->calibrate && calibrate(selector, &err) < 0)) {
+	if (!selector || confirm(selector, &err) < 0) {
 		fprintf(stderr, "hawser: %s\n", err.message);
+		haw_selector_free(selector);
+		return WRONG_USE;
+	}
+	if (a->calibrate && !calibrate(selector)) {
 		haw_selector_free(selector);
 		return WRONG_USE;
 	}

@@ -47,7 +47,8 @@ void device_read_modes(struct device_modes *modes, const char *text)
 		modes->pause = modes->pause || modes->blind || is(text, len, "pause");
 		modes->forge = modes->forge || is(text, len, "forge");
 		modes->behind = modes->behind || is(text, len, "behind");
-		modes->hash = modes->hash || is(text, len, "hash");
+		modes->mixup = modes->mixup || is(text, len, "mixup");
+		modes->hash = modes->hash || modes->mixup || is(text, len, "hash");
 		modes->strict = modes->strict || is(text, len, "strict");
 		modes->fips = modes->fips || modes->strict || is(text, len, "fips");
 		modes->fail_after = fail ? fail : modes->fail_after;

@@ -18,6 +18,7 @@ struct device_modes {
 	bool forge;       /* every tag is right */
 	bool behind;      /* 16 bytes behind each output are written */
 	bool hash;        /* the provider has hashes too */
+	bool mixup;       /* its hashes are there, and one called SHA2-512 is SHA3-512 */
 	bool fips;        /* the provider has everything that is approved, with the property fips=yes */
 	bool strict;      /* fips without the curves of RFC 7748 and RFC 8032 */
 	long fail_after;  /* "fail=N": requests that it serves before it fails; 0: all */

@@ -82,6 +82,22 @@ static bool is_offered(const struct device_modes *modes, int operation, const ch
 			   : modes->hash && operation == OSSL_OP_DIGEST;
 }
 
+/* The self-test of a MAC must notice. */
+static void mix_up(OSSL_ALGORITHM *table, int n)
+{
+	OSSL_ALGORITHM *sha2 = NULL, *sha3 = NULL;
+
+	for (int i = 0; i < n; i++) {
+		if (strncmp(table[i].algorithm_names, "SHA2-512:", 9) == 0)
+			sha2 = &table[i];
+		if (strncmp(table[i].algorithm_names, "SHA3-512", 8) == 0)
+			sha3 = &table[i];
+	}
+	if (!sha2 || !sha3)
+		abort();
+	sha2->implementation = sha3->implementation;
+}
+
 static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 {
 	struct instance *instance = (struct instance *)hawtest_of(provctx);
@@ -107,6 +123,8 @@ static const OSSL_ALGORITHM *query(void *provctx, int operation, int *no_cache)
 			table[n++] = *below;
 	for (int i = 0; i < n; i++)
 		table[i].property_definition = properties;
+	if (modes->mixup && operation == OSSL_OP_DIGEST)
+		mix_up(table, n);
 	return table;
 }
 

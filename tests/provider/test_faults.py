@@ -66,6 +66,22 @@ def is_refused(world, mode, words):
         check(result.out == b'', str(result))
 
 
+def another_mac_is_refused(world):
+    """The MAC that comes second is wrong by it, and the server might choose that one."""
+    offset = world.server.log_size()
+    first, second = 'hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'
+    source = world.path(b'source')
+    random_file(source, 1000)
+    command = [*OPTIONS, '--backend', f'aes256-ctr={PROVIDER}', '-c', 'aes256-ctr', '-o']
+    env = {'HAWTEST': 'none,mixup'}
+    result = world.client.cp(*command, f'MACs={first},{second}', source, world.client.remote(b'nowhere'), env=env)
+    ended(result, 2)
+    says(result, PROVIDER, 'must not protect packets', f'aes256-ctr+{second}', 'self-test failed')
+    check('Connection from' not in world.server.log_text(offset), 'it has connected')
+    # Where only the first is asked for it serves.
+    succeeded(world.client.cp(*command, f'MACs={first}', source, world.client.remote(world.path(b'there')), env=env))
+
+
 def tests():
     for suite in SUITES:
         yield f'serves at once {suite}', serves_to_the_end, (PROVIDER, 'none', suite)
@@ -80,6 +96,7 @@ def tests():
             yield f'stuck {way} {suite}', is_replaced, (PROVIDER, f'{way},stuck={REQUESTS}', suite)
         if ENGINE:
             yield f'engine fails pause {suite}', is_replaced, (ENGINE, f'pause,fail={REQUESTS}', suite)
+    yield another_mac_is_refused
     yield 'forges tags', is_refused, ('forge', 'self-test failed')
     yield 'writes behind', is_refused, ('behind', 'self-test failed')
 

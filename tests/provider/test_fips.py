@@ -165,6 +165,7 @@ def nothing_left_is_said(world):
     client, source = world.new_client(server), world.path(b'f')
     random_file(source, 1000)
     for mode, option, words in (('fips', 'Ciphers=chacha20-poly1305@openssh.com', 'no cipher'),
+                                ('fips', 'MACs=umac-128-etm@openssh.com', 'no MAC'),
                                 ('strict', 'KexAlgorithms=curve25519-sha256', 'no key exchange'),
                                 ('strict', 'HostKeyAlgorithms=ssh-ed25519', 'no host key algorithm')):
         offset = server.log_size()

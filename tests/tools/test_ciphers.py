@@ -96,12 +96,16 @@ def figures_of_modules_are_of_theirs():
     check({row['name']: row for row in command.suites(*module)[GCM]['backends']} == rows, 'figures were lost')
 
 
-def a_cache_that_cannot_be_written_is_a_note():
+def a_cache_that_cannot_be_written_is_an_error():
+    """A file where a directory should be: nobody can write there, whoever he is."""
     with open(os.path.join(command.home, 'file'), 'w'):
         pass
-    done = command.run('ciphers', '--json', '--calibrate', XDG_CACHE_HOME=os.path.join(command.home, 'file'))
-    check(done.returncode == 0 and 'the calibration is not kept' in done.stderr, done.stderr)
-    check(json.loads(done.stdout)['suites'], 'nothing was listed')
+    for home in ({'XDG_CACHE_HOME': os.path.join(command.home, 'file')}, {'XDG_CACHE_HOME': '/proc/nowhere'},
+                 {'XDG_CACHE_HOME': '', 'HOME': ''}):
+        command.refused('ciphers', '--json', '--calibrate', words='the calibration is not kept', **home)
+    # Without being asked for it is nothing to speak of.
+    done = command.run('ciphers', '--json', XDG_CACHE_HOME=os.path.join(command.home, 'file'))
+    check(done.returncode == 0 and json.loads(done.stdout)['suites'], done.stderr)
 
 
 def broken_modules_are_passed_over_or_an_error():
@@ -130,7 +134,7 @@ def main():
     report = Report(sys.argv[3:])
     try:
         for test in (members_of_the_object, all_five_with_reasons, nothing_is_measured_unasked, calibration_is_kept,
-                     damage_is_a_note, figures_of_modules_are_of_theirs, a_cache_that_cannot_be_written_is_a_note,
+                     damage_is_a_note, figures_of_modules_are_of_theirs, a_cache_that_cannot_be_written_is_an_error,
                      broken_modules_are_passed_over_or_an_error, preferences):
             report.run('tools ciphers ' + test.__name__, test)
     finally:

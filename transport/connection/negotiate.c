@@ -58,8 +58,18 @@ static bool keeps(const struct haw_connection *c, int at, haw_span algorithm)
 	       (at != HAW_LIST_HOST_KEY || !c->options.server || can_prove(c, algorithm));
 }
 
-/* What would fail later is not offered. A server without keys is judged when a client comes; ciphers that
- * imply their MAC need none. */
+/* Ciphers that imply their MAC need none, so the default may be empty; what was asked for must not be. */
+static bool may_be_empty(const struct haw_connection *c, int at, const char *wanted)
+{
+	char usual[HAW_LIST_MAX];
+
+	return c->options.server ||
+	       (kind_of[at] == HAW_ALGORITHM_MAC &&
+		haw_algorithm_list(HAW_ALGORITHM_MAC, NULL, usual, sizeof(usual), NULL) == 0 &&
+		strcmp(usual, wanted) == 0);
+}
+
+/* What would fail later is not offered. A server without keys is judged when a client comes. */
 static int keep_possible(struct haw_connection *c, int at, char *list, haw_error *err)
 {
 	haw_span rest, name;
@@ -77,7 +87,7 @@ static int keep_possible(struct haw_connection *c, int at, char *list, haw_error
 		len += name.len;
 	}
 	list[len] = '\0';
-	if (len > 0 || kind_of[at] == HAW_ALGORITHM_MAC || c->options.server)
+	if (len > 0 || may_be_empty(c, at, wanted))
 		return 0;
 	return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
 			     "OpenSSL, as configured here, has no %s of those asked for (%.200s); `hawser "
