@@ -5,6 +5,8 @@
 import base64
 import os
 import re
+import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -180,6 +182,37 @@ def tokens(world):
 
 def public_line(token):
     return f'{token.kind.decode()} {base64.b64encode(token.blob).decode()} a token'
+
+
+def putty_keys(world):
+    """PuTTY's key files, plain and with a passphrase, which is asked for only once the server wants the key."""
+    if not shutil.which('puttygen'):
+        raise Skip('no puttygen (package putty-tools)')
+    for kind, version in (('ed25519', 3), ('rsa', 2), ('ecdsa384', 3)):
+        key, stranger = user_keys(world, kind, 'ed25519')
+        server = world.new_server(authorized=[key])
+        client = world.new_client(server)
+        client.remove('id_ed25519')
+        for passphrase in ('', 'open sesame'):
+            secret = os.path.join(client.home, 'secret')
+            with open(secret, 'w') as file:
+                file.write(passphrase + '\n' if passphrase else '')
+            ppk, other = os.path.join(client.home, 'key.ppk'), os.path.join(client.home, 'other.ppk')
+            for source, path in ((key, ppk), (stranger, other)):
+                subprocess.run(['puttygen', source, '-O', 'private', '-o', path, '--new-passphrase', secret,
+                                '--ppk-param', f'version={version}'], check=True, stdin=subprocess.DEVNULL)
+                os.chmod(path, 0o600)
+            if not passphrase:
+                accepted(world, client, '-i', other, '-i', ppk)
+                os.chmod(ppk, 0o644)
+                refused(world, client, '-i', ppk, words=('permissions 0644', 'permission denied'))
+                continue
+            source, there = source_file(world), world.path(b'target')
+            result = client.talk([(b'passphrase', b'wrong\n'), (b'passphrase', b'open sesame\n')], '-i', other, '-i', ppk,
+                                 source, client.remote(there))
+            succeeded(result)
+            check(trees.same_file(source, there) and b'other.ppk' not in result.out, f'{result}')
+        server.stop()
 
 
 # ---- Certificates ----
@@ -370,6 +403,23 @@ def agent_hangs(world):
         result = accepted(world, client, env=socket_of(agent))
         says(result, 'agent', 'in time', 'going on')
         check(4 < result.seconds < 15, f'{result}')
+    path = os.path.join(world.fresh(), 'agent')
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(0)
+        waiting = []
+        try:
+            while True:
+                waiting.append(socket.socket(socket.AF_UNIX))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(path)
+        except BlockingIOError:
+            pass
+        result = accepted(world, client, env={'SSH_AUTH_SOCK': path})
+        says(result, 'agent', 'in time', 'going on')
+        check(4 < result.seconds < 15, f'{result}')
+        for each in waiting:
+            each.close()
 
 
 def bad_signatures(world):
@@ -598,7 +648,7 @@ def hostile_logins(world):
 
 
 if __name__ == '__main__':
-    main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, certificates,
+    main([agent_keys, agent_rsa_digests, agent_sockets, identities_only, order_as_ssh, tokens, putty_keys, certificates,
           certificate_digests, certificates_that_do_not_do, certificate_of_a_locked_key, token_certificates, bad_agents,
           agent_hangs, bad_signatures, expired_password, prompts_in_rounds, two_keys, key_and_more,
           preferred_authentications, expired_by_pam, hostile_logins])
