@@ -15,6 +15,7 @@
 
 #include <hawser/agent.h>
 
+#include "server.h"
 #include "support.h"
 #include "transport/keys/agent_message.h"
 
@@ -366,6 +367,40 @@ static void an_agent_may_be_freed_in_its_callback(void)
 	}
 }
 
+/* The server would take the agent's key; whatever the agent does then, the login goes on. */
+static void log_in(const char *script, const char *log)
+{
+	static struct server server;
+	haw_agent *agent = begin(script);
+
+	CHECK(agent);
+	server = (struct server){.key = scripted.key, .password = "right", .methods = "publickey,password"};
+	CHECK(server_start(&server));
+	user_set(&user, "StrictHostKeyChecking=accept-new");
+	user.options.password = "right";
+	user.options.agent = (haw_agent_options){.size = sizeof(haw_agent_options),
+						 .path = haw_agent_path(agent),
+						 .list_timeout_ms = SHORT_MS,
+						 .sign_timeout_ms = SHORT_MS};
+	CHECK_MSG(user_connect(&user, server.port, &err) == 0, "%s", err.message);
+	CHECK_MSG(strstr(user.log, log), "%s", user.log);
+	CHECK((server.passwords == 0) == (strcmp(script, "ls") == 0 || strcmp(script, "lw") == 0));
+	server_stop(&server);
+	end(agent);
+}
+
+static void a_login_goes_on_whatever_the_agent_does(void)
+{
+	log_in("ls", "of the agent");
+	log_in("lw", "of the agent");
+	log_in("lh", "did not answer in time");
+	log_in("lq", "hung up");
+	log_in("h", "did not answer in time");
+	log_in("q", "hung up");
+	log_in("s", "going on without it"); /* a signature where a list was asked for */
+	log_in("ll", "the agent answered with message");
+}
+
 static void no_agent(void)
 {
 	haw_agent *agent;
@@ -434,6 +469,7 @@ int main(void)
 	RUN(an_agent_that_hangs_up_has_failed);
 	RUN(a_cancelled_signature_does_not_mislead);
 	RUN(an_agent_may_be_freed_in_its_callback);
+	RUN(a_login_goes_on_whatever_the_agent_does);
 	RUN(no_agent);
 	RUN(answers_damaged_at_every_byte);
 	return harness_end();
