@@ -84,6 +84,10 @@ typedef struct haw_transport_options {
 	 * front as haw_algorithm_list has them. Names that are not known are passed over. Default: all but
 	 * SHA-1. */
 	const char *user_keys;
+	/* A list as haw_algorithm_list takes it, for both directions; default "none". "zlib@openssh.com"
+	 * compresses from the login on, "zlib" from the first keys (RFC 4253 §6.2). Behind new keys it begins
+	 * anew. A packet from the peer becomes at most as large as a packet may be. */
+	const char *compression;
 } haw_transport_options;
 
 /* Make a client's transport over STREAM (see stream.h) and begin the handshake. The transport closes STREAM,
@@ -171,7 +175,7 @@ typedef struct haw_transport_info {
 	const char *host_key;             /* algorithm of the signature */
 	const char *suite_out, *suite_in; /* haw_suite names */
 	const char *backend_out, *backend_in;
-	const char *compression;
+	const char *compression; /* of what is sent */
 	bool strict_kex;
 	uint64_t bytes_sent, bytes_received; /* on the stream */
 	uint64_t packets_sent, packets_received;

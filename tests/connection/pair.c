@@ -320,11 +320,17 @@ static bool is_cut(const struct end *from)
 
 static void feed(struct end *to)
 {
-	haw_mut_span data = haw_ring_data(to->ring);
+	bool more;
 
-	haw_connection_receive(to->c, data.ptr, data.len);
-	drain(to);
-	haw_ring_release(to->ring, haw_connection_released(to->c));
+	do {
+		haw_mut_span data = haw_ring_data(to->ring);
+
+		haw_connection_receive(to->c, data.ptr, data.len);
+		drain(to);
+		more = haw_connection_holds(to->c);
+		to->holds += more;
+		haw_ring_release(to->ring, haw_connection_released(to->c));
+	} while (more);
 }
 
 bool pair_transfer(struct end *from, struct end *to)

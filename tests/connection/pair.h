@@ -24,6 +24,7 @@ struct end {
 	/* Seen. */
 	unsigned keys, auth_successes, auth_failures, ready, refused, eofs, closes, replies, failures,
 		log_lines;
+	unsigned holds; /* times that packets waited for a release */
 	unsigned global_replies, prompts, host_key_questions;
 	char methods[256];
 	bool partial, closed;

@@ -212,6 +212,7 @@ static void handle(struct link *link, const struct haw_event *event)
 		break;
 	case HAW_EVENT_CHANNEL_EOF:
 		event->chan->eof_wanted = true;
+		event->chan->close_wanted |= link->server->ends;
 		haw_chan_update_ready(event->chan);
 		break;
 	case HAW_EVENT_CHANNEL_CLOSED:
@@ -314,7 +315,14 @@ static void serve(struct server *server, int fd)
 		.blob = haw_key_blob(server->host_key),
 	};
 	struct haw_connection_options options = {
-		.server = true, .pool = pool, .identities = &identity, .identity_count = 1};
+		.server = true,
+		.pool = pool,
+		.identities = &identity,
+		.identity_count = 1,
+		.kex = server->kex,
+		.compression = server->compression,
+		.moduli = {(const uint8_t *)server->moduli, server->moduli ? strlen(server->moduli) : 0},
+	};
 	struct link link = {.server = server, .fd = fd};
 
 	haw_message_write(&link.held_reply, 0);

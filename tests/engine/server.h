@@ -29,6 +29,8 @@ struct server {
 	bool version_only;	/* sends its version line, and never a KEXINIT */
 	bool refuse_channels;
 	bool hold;		/* takes no data from channels */
+	bool ends;		/* closes a channel when it has sent all back */
+	const char *kex, *compression, *moduli; /* NULL: the default; moduli: text of moduli(5) */
 
 	/* Set between connections. */
 	haw_message certificate; /* presented in place of the host key; empty: none */

@@ -71,6 +71,9 @@ static void merge_transport_options(struct haw_client *client)
 		t->ciphers = v->ciphers;
 	if (!t->macs)
 		t->macs = v->macs;
+	/* As OpenSSH: what is not wanted is taken where a server insists. */
+	if (!t->compression)
+		t->compression = v->compression ? "zlib@openssh.com,zlib,none" : "none,zlib@openssh.com,zlib";
 	if (!t->user_keys)
 		t->user_keys = v->pubkey_algorithms;
 	if (!t->keepalive_ms)

@@ -89,6 +89,8 @@ static const struct algorithm macs[] = {
 
 static const struct algorithm compressions[] = {
 	{"none", true},
+	{"zlib@openssh.com", false},
+	{"zlib", false},
 	{NULL, false},
 };
 

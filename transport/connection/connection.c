@@ -51,7 +51,8 @@ static int init(struct haw_connection *c, const struct haw_connection_options *o
 	haw_channels_init(&c->channels, options->memory ? options->memory : 32u * 1024 * 1024);
 	haw_message_write(&c->held, HAW_HELD_MAX);
 	haw_message_write(&c->scratch, 0);
-	if (haw_negotiate_defaults(c, err) < 0 || haw_version_start(c, err) < 0)
+	if (haw_negotiate_defaults(c, err) < 0 || haw_compression_prepare(c, err) < 0 ||
+	    haw_version_start(c, err) < 0)
 		return err ? err->code : HAW_EINVAL;
 	return haw_exchange_start(c, err);
 }
@@ -308,6 +309,11 @@ bool haw_connection_next_event(struct haw_connection *c, struct haw_event *event
 	}
 }
 
+bool haw_connection_holds(const struct haw_connection *c)
+{
+	return c->feeding && c->packetizer->ops->holds && c->packetizer->ops->holds(c->packetizer);
+}
+
 size_t haw_connection_released(struct haw_connection *c)
 {
 	size_t n = c->data_used;
@@ -336,12 +342,22 @@ bool haw_connection_kex_blocks(const struct haw_connection *c)
 	return c->exchange.sent_init && !c->exchange.sent_newkeys;
 }
 
+static int put(struct haw_connection *c, haw_span payload, haw_error *err)
+{
+	int result = c->packetizer->ops->put(c->packetizer, payload, err);
+
+	/* Only a server gets this far with such a message. */
+	if (result == 0 && payload.ptr[0] == HAW_MSG_USERAUTH_SUCCESS)
+		result = haw_compression_after_login(c, err);
+	return result;
+}
+
 int haw_connection_send_now(struct haw_connection *c, haw_error *err)
 {
 	if (!haw_message_ok(&c->scratch))
 		return haw_error_set(err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
 				     "a message does not fit in a packet, or memory ran out");
-	return c->packetizer->ops->put(c->packetizer, haw_message_all(&c->scratch), err);
+	return put(c, haw_message_all(&c->scratch), err);
 }
 
 int haw_connection_send(struct haw_connection *c, haw_error *err)
@@ -365,7 +381,7 @@ int haw_connection_flush_held(struct haw_connection *c, haw_error *err)
 
 	haw_message_read(&m, haw_message_all(&c->held).ptr, haw_message_all(&c->held).len);
 	while (result == 0 && haw_message_remainder(&m).len > 0)
-		result = c->packetizer->ops->put(c->packetizer, haw_get_string(&m), err);
+		result = put(c, haw_get_string(&m), err);
 	haw_message_reset(&c->held);
 	return result;
 }
@@ -373,7 +389,7 @@ int haw_connection_flush_held(struct haw_connection *c, haw_error *err)
 /* What is due before bytes leave: a rekey, a login step, channel opens, windows and closes. */
 static int advance(struct haw_connection *c, haw_error *err)
 {
-	if (!c->exchange.sent_init && c->exchanges > 0 &&
+	if (!c->exchange.sent_init && c->exchanges > 0 && !(haw_compression_is_delayed(c) && c->login.sent) &&
 	    (c->rekey_wanted || c->packetizer->ops->wants_rekey(c->packetizer))) {
 		c->rekey_wanted = false;
 		if (haw_exchange_start(c, err) < 0)
@@ -461,10 +477,14 @@ static bool is_truncatable(const haw_suite *suite)
 void haw_connection_get_names(const struct haw_connection *c, struct haw_connection_names *names)
 {
 	bool known = c->exchanges > 0;
+	enum haw_list out = c->options.server ? HAW_LIST_COMPRESSION_S2C : HAW_LIST_COMPRESSION_C2S;
+	enum haw_list in = c->options.server ? HAW_LIST_COMPRESSION_C2S : HAW_LIST_COMPRESSION_S2C;
 
 	*names = (struct haw_connection_names){
 		.kex = known ? c->chosen.names[HAW_LIST_KEX] : NULL,
 		.host_key = known ? c->chosen.names[HAW_LIST_HOST_KEY] : NULL,
+		.compression_out = known ? c->chosen.names[out] : NULL,
+		.compression_in = known ? c->chosen.names[in] : NULL,
 		.strict = c->strict,
 		.truncatable = known && !c->strict &&
 			       (is_truncatable(c->chosen.suites[0]) || is_truncatable(c->chosen.suites[1])),

@@ -34,7 +34,7 @@ struct haw_connection_options {
 	bool guess;		/* send the first key exchange packet with KEXINIT (RFC 4253 §7.1) */
 	bool no_early_channels; /* never open a channel before authentication succeeded */
 	/* Names in order of preference; all resolved (no + - ^). NULL: the default. */
-	const char *kex, *host_keys, *ciphers, *macs;
+	const char *kex, *host_keys, *ciphers, *macs, *compression;
 	const char *user_keys;	/* as haw_user_algorithms takes it; copied */
 	const haw_selector *selector;
 	struct haw_wire_pool *pool;
@@ -123,6 +123,8 @@ void haw_connection_abandon(struct haw_connection *c);
 
 /* ---- State ---- */
 
+/* True if packets wait for haw_connection_released alone: more events follow it. */
+bool haw_connection_holds(const struct haw_connection *c);
 bool haw_connection_is_closed(const struct haw_connection *c);
 const haw_error *haw_connection_error(const struct haw_connection *c);
 /* Queue a DISCONNECT behind everything and end in order. */
@@ -139,6 +141,7 @@ struct haw_packetizer *haw_connection_packetizer(struct haw_connection *c);
 
 struct haw_connection_names {
 	const char *kex, *host_key;
+	const char *compression_out, *compression_in;
 	bool strict;
 	/* Packets at the beginning could be cut off unnoticed (CVE-2023-48795): not strict, and a suite whose
 	 * packets do without those before them. */

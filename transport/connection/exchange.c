@@ -239,6 +239,8 @@ static int set_keys(struct haw_connection *c, enum haw_direction direction, haw_
 					err);
 	if (result == 0)
 		result = c->packetizer->ops->set_keys(c->packetizer, direction, suite, &keys, c->strict, err);
+	if (result == 0)
+		result = haw_compression_start(c, direction, &x->chosen, err);
 	OPENSSL_cleanse(key, sizeof(key));
 	OPENSSL_cleanse(mac_key, sizeof(mac_key));
 	OPENSSL_cleanse(iv, sizeof(iv));

@@ -7,7 +7,7 @@
  *   negotiate.c  KEXINIT and choosing                    exchange.c  key exchange to NEWKEYS
  *   generic.c    disconnect, ignore, debug, ext-info     timers.c    handshake, keepalive, rekey
  *   login.c      service request, authentication         mux.c       channel messages
- *   global.c     global requests
+ *   global.c     global requests                          compression.c when it begins
  */
 #ifndef HAW_CONNECTION_INTERNAL_H
 #define HAW_CONNECTION_INTERNAL_H
@@ -76,6 +76,7 @@ struct haw_login {
 	bool requested;		/* SERVICE_REQUEST was sent, or received */
 	bool accepted;		/* the service runs: USERAUTH messages are expected */
 	bool authenticated;
+	bool success_passed;	/* SUCCESS stands on the wire: compression that waits for it begins */
 	/* Client: the attempt under way. */
 	bool wanted, sent, signing, prompting, changing;
 	bool probe;
@@ -176,6 +177,18 @@ int haw_version_receive(struct haw_connection *c, haw_error *err);
 int haw_negotiate_defaults(struct haw_connection *c, haw_error *err);
 int haw_negotiate_write(struct haw_connection *c, haw_message *out, haw_error *err);
 int haw_negotiate_choose(struct haw_connection *c, haw_message *peer, haw_error *err);
+
+/* compression.c */
+/* Stand a packetizer that can compress in front of ours, if it may have to. */
+int haw_compression_prepare(struct haw_connection *c, haw_error *err);
+/* New keys are in force: compress, if that was agreed upon and its time has come. */
+int haw_compression_start(struct haw_connection *c, enum haw_direction direction,
+			  const struct haw_chosen *chosen, haw_error *err);
+/* Compression that begins behind the login is agreed upon: nothing may be sent ahead of the login's answer,
+ * for the peer may take it for compressed already. */
+bool haw_compression_is_delayed(const struct haw_connection *c);
+/* The login's success was sent, or has come. */
+int haw_compression_after_login(struct haw_connection *c, haw_error *err);
 
 /* exchange.c */
 int haw_exchange_start(struct haw_connection *c, haw_error *err);

@@ -304,7 +304,7 @@ int haw_login_success(struct haw_connection *c, haw_message *m, haw_error *err)
 		return haw_protocol_error(err, "the server reported success before it was given proof");
 	c->login.authenticated = true;
 	end_attempt(c, true, false, c->login.methods);
-	return 0;
+	return haw_compression_after_login(c, err);
 }
 
 int haw_login_banner(struct haw_connection *c, haw_message *m, haw_error *err)

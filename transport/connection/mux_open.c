@@ -45,8 +45,8 @@ int haw_mux_send_open(struct haw_connection *c, struct haw_chan *chan, haw_error
 
 	/* Early: right behind an attempt that is on its way, once per attempt. Not behind one that may want
 	 * further messages of ours: the open would come between them and be lost. */
-	if (early && (!haw_connection_peer_pipelines(c) || !c->login.sent || c->login.signing ||
-		      !c->login.requested || haw_connection_kex_blocks(c) ||
+	if (early && (!haw_connection_peer_pipelines(c) || haw_compression_is_delayed(c) || !c->login.sent ||
+		      c->login.signing || !c->login.requested || haw_connection_kex_blocks(c) ||
 		      c->login.method == HAW_AUTH_INTERACTIVE ||
 		      (c->login.method == HAW_AUTH_PUBLICKEY && !c->login.attempt.sign)))
 		return 0;

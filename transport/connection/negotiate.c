@@ -104,6 +104,8 @@ int haw_negotiate_defaults(struct haw_connection *c, haw_error *err)
 		[HAW_LIST_CIPHER_S2C] = c->options.ciphers,
 		[HAW_LIST_MAC_C2S] = c->options.macs,
 		[HAW_LIST_MAC_S2C] = c->options.macs,
+		[HAW_LIST_COMPRESSION_C2S] = c->options.compression,
+		[HAW_LIST_COMPRESSION_S2C] = c->options.compression,
 	};
 
 	for (int i = 0; i < HAW_LIST_COUNT; i++) {

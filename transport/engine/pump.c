@@ -121,11 +121,8 @@ static uint64_t packets_received(const struct haw_transport *t)
 	return count.packets;
 }
 
-/* True if anything was reported, or a packet was taken that the core answers by itself (an engine may have
- * been late with it): then the core may have more to do, and to say. */
-static bool drain(struct haw_transport *t)
+static bool handle_all(struct haw_transport *t)
 {
-	uint64_t before = packets_received(t);
 	struct haw_event event;
 	bool any = false;
 
@@ -140,6 +137,32 @@ static bool drain(struct haw_transport *t)
 		channel->in_batch = false;
 		haw_channel_end_batch(channel);
 	}
+	return any;
+}
+
+/* What is handed out is bounded where packets grow as they are opened: more comes when it is used up. */
+static bool use_up(struct haw_transport *t)
+{
+	haw_mut_span data;
+
+	if (!haw_connection_holds(t->connection))
+		return false;
+	haw_ring_release(t->ring, haw_connection_released(t->connection));
+	data = haw_ring_data(t->ring);
+	haw_connection_receive(t->connection, data.ptr, data.len);
+	return true;
+}
+
+/* True if anything was reported, or a packet was taken that the core answers by itself (an engine may have
+ * been late with it): then the core may have more to do, and to say. */
+static bool drain(struct haw_transport *t)
+{
+	uint64_t before = packets_received(t);
+	bool any = false;
+
+	do {
+		any |= handle_all(t);
+	} while (!t->freed && t->ring && use_up(t));
 	return any || (!t->freed && packets_received(t) != before);
 }
 

@@ -32,7 +32,7 @@ static int resolve(enum haw_algorithm_kind kind, const char *text, char *out, si
 static struct haw_connection *make_connection(struct haw_transport *t, haw_error *err)
 {
 	const haw_transport_options *o = &t->options;
-	char kex[4096], host_keys[4096], ciphers[4096], macs[4096];
+	char kex[4096], host_keys[4096], ciphers[4096], macs[4096], compression[128];
 	struct haw_connection_options options = {
 		.user_keys = o->user_keys,
 		.selector = o->selector,
@@ -49,7 +49,9 @@ static struct haw_connection *make_connection(struct haw_transport *t, haw_error
 	    resolve(HAW_ALGORITHM_HOST_KEY, o->host_keys, host_keys, sizeof(host_keys), &options.host_keys,
 		    err) < 0 ||
 	    resolve(HAW_ALGORITHM_CIPHER, o->ciphers, ciphers, sizeof(ciphers), &options.ciphers, err) < 0 ||
-	    resolve(HAW_ALGORITHM_MAC, o->macs, macs, sizeof(macs), &options.macs, err) < 0)
+	    resolve(HAW_ALGORITHM_MAC, o->macs, macs, sizeof(macs), &options.macs, err) < 0 ||
+	    resolve(HAW_ALGORITHM_COMPRESSION, o->compression, compression, sizeof(compression),
+		    &options.compression, err) < 0)
 		return NULL;
 	return haw_connection_new(&options, err);
 }
@@ -364,7 +366,7 @@ void haw_transport_get_info(const haw_transport *t, haw_transport_info *info)
 	full.suite_in = in ? in->name : NULL;
 	full.backend_out = backend_out ? backend_out->name : NULL;
 	full.backend_in = backend_in ? backend_in->name : NULL;
-	full.compression = names.kex ? "none" : NULL;
+	full.compression = names.compression_out;
 	full.strict_kex = names.strict;
 	full.bytes_sent = sent.bytes;
 	full.bytes_received = received.bytes;

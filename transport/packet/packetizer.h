@@ -84,6 +84,8 @@ struct haw_packetizer_ops {
 	void (*feed)(struct haw_packetizer *p, uint8_t *data, size_t len);
 	int (*next)(struct haw_packetizer *p, struct haw_packet *packet, haw_error *err);
 	size_t (*release)(struct haw_packetizer *p);
+	/* True if next gave nothing only because too much waits for a release. NULL: never. */
+	bool (*holds)(struct haw_packetizer *p);
 	/* How many more bytes complete the packet that is only partly there; 0 if unknown. */
 	size_t (*wants)(struct haw_packetizer *p);
 	/* While SINGLE, the next packet may be NEWKEYS: nothing behind an undelivered packet is opened.
@@ -115,6 +117,9 @@ struct haw_packetizer_ops {
 	 * sequence numbers start again at 0 (strict key exchange). */
 	int (*set_keys)(struct haw_packetizer *p, enum haw_direction direction, const haw_suite *suite,
 			const haw_keys *keys, bool reset_seq, haw_error *err);
+	/* From now on payloads are compressed: everything behind what was put, or delivered. A new stream;
+	 * set_keys ends it. NULL in a packetizer that cannot (compress.h has one that can). */
+	int (*set_compression)(struct haw_packetizer *p, enum haw_direction direction, haw_error *err);
 	/* ---- Asynchronous engines ---- poll collects finished work: 1 if something finished, else 0.
 	 * fd as haw_sealer_ops has it, -1 if none; busy: true if next or output wait for an engine that
 	 * has no descriptor and must be polled. */
