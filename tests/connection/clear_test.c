@@ -6,6 +6,7 @@
 #include "pair.h"
 
 #include "transport/connection/internal.h"
+#include "transport/wire/load.h"
 
 enum { STREAM_MAX = 128 * 1024, ROUNDS = 20000 };
 
@@ -17,6 +18,7 @@ struct lone {
 	uint8_t *bytes;
 	size_t start, end;
 	unsigned signatures;
+	uint32_t reason; /* of the DISCONNECT that it sent */
 	bool closed;
 };
 
@@ -32,7 +34,12 @@ static uint32_t next_random(uint32_t below)
 
 static bool lone_start(struct lone *l, bool server, struct haw_wire_pool *pool, uint8_t *bytes)
 {
-	struct haw_connection_options options = {.server = server, .kex = "curve25519-sha256", .pool = pool};
+	struct haw_connection_options options = {
+		.server = server,
+		.kex = "curve25519-sha256,mlkem768x25519-sha256,sntrup761x25519-sha512,ecdh-sha2-nistp256,"
+		       "diffie-hellman-group14-sha256,diffie-hellman-group-exchange-sha256",
+		.pool = pool,
+	};
 	haw_error err;
 
 	memset(l, 0, sizeof(*l));
@@ -58,8 +65,12 @@ static void lone_feed(struct lone *l, const void *bytes, size_t n)
 	}
 	l->start += haw_connection_released(l->c);
 	for (size_t count; (count = haw_connection_output(l->c, spans, 8)) > 0;)
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; i < count; i++) {
+			/* In the clear: length, padding length, number, reason. */
+			if (spans[i].len > 10 && spans[i].ptr[5] == HAW_MSG_DISCONNECT)
+				l->reason = haw_load_be32(spans[i].ptr + 6);
 			haw_connection_sent(l->c, spans[i].len);
+		}
 	while (haw_connection_next_event(l->c, &event))
 		l->closed |= event.kind == HAW_EVENT_CLOSED;
 }
@@ -245,6 +256,58 @@ static void test_guesses(void)
 	guess("unknown@example.com,curve25519-sha256", 0);
 }
 
+/* ---- Values that are none ---- */
+
+/* Public values of zeroes, of each method's length: no point, no number, no ciphertext that fits. */
+static const struct {
+	const char *kex;
+	size_t to_server, to_client; /* bytes of a string; 0: numbers */
+} methods[] = {
+	{"curve25519-sha256", 32, 32},
+	{"mlkem768x25519-sha256", 1184 + 32, 1088 + 32},
+	{"sntrup761x25519-sha512", 1158 + 32, 1039 + 32},
+	{"ecdh-sha2-nistp256", 65, 65},
+	{"diffie-hellman-group14-sha256", 0, 0},
+};
+
+static void zero_value(bool server, size_t method, size_t cut)
+{
+	size_t len = server ? methods[method].to_server : methods[method].to_client;
+	struct haw_wire_pool *pool = haw_wire_pool_new(0, 4);
+	static const uint8_t zeroes[2048];
+	haw_message m;
+	struct lone l;
+
+	CHECK(lone_start(&l, server, pool, memory));
+	text(&l, "SSH-2.0-x\r\n");
+	init(&l, methods[method].kex, false);
+	CHECK(!l.closed);
+	haw_message_write(&m, 0);
+	haw_put_byte(&m, server ? HAW_MSG_KEXDH_INIT : HAW_MSG_KEXDH_REPLY);
+	if (!server)
+		haw_put_string(&m, "key", 3);
+	haw_put_string(&m, zeroes, len - (cut < len ? cut : len));
+	if (!server)
+		haw_put_string(&m, "signature", 9);
+	packet(&l, haw_message_all(&m).ptr, haw_message_all(&m).len);
+	CHECK_MSG(l.closed && haw_connection_error(l.c)->code == HAW_EPROTOCOL && l.signatures == 0,
+		  "%s to the %s: %s", methods[method].kex, server ? "server" : "client",
+		  haw_connection_error(l.c)->message);
+	CHECK(strstr(haw_connection_error(l.c)->message, "key exchange failed"));
+	CHECK_MSG(l.reason == HAW_DISCONNECT_PROTOCOL_ERROR, "reason %u", l.reason);
+	haw_message_free(&m);
+	haw_connection_free(l.c);
+	haw_wire_pool_free(pool);
+}
+
+static void test_values_that_are_none(void)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		for (int server = 0; server < 2; server++)
+			for (size_t cut = 0; cut < 3; cut++)
+				zero_value(server, i, cut);
+}
+
 /* ---- Altered streams ---- */
 
 static size_t base_stream(uint8_t *out, bool server)
@@ -408,6 +471,7 @@ int main(void)
 	RUN(test_each_number);
 	RUN(test_second_init);
 	RUN(test_guesses);
+	RUN(test_values_that_are_none);
 	RUN(test_altered_streams);
 	RUN(test_altered_messages);
 	return harness_end();

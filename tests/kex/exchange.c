@@ -113,6 +113,7 @@ static void cut_messages_are_refused(void)
 	cut_messages_by("ecdh-sha2-nistp384");
 	cut_messages_by("ecdh-sha2-nistp521");
 	cut_messages_by("diffie-hellman-group14-sha256");
+	cut_messages_by("mlkem768x25519-sha256");
 }
 
 /* A changed byte is refused, or the two sides end with different hashes, so that the signature
@@ -172,6 +173,7 @@ static void changed_messages_show(void)
 	changes_by("ecdh-sha2-nistp384");
 	changes_by("ecdh-sha2-nistp521");
 	changes_by("diffie-hellman-group14-sha256");
+	changes_by("mlkem768x25519-sha256");
 }
 
 static void every_part_of_the_transcript_counts(void)
