@@ -12,6 +12,7 @@
 #include <hawser/client.h>
 #include <hawser/config.h>
 #include <hawser/error.h>
+#include <hawser/hash.h>
 #include <hawser/key.h>
 #include <hawser/known_hosts.h>
 #include <hawser/loop.h>

@@ -93,7 +93,8 @@ enum haw_sftp_extension {
 	HAW_SFTP_EXPAND_PATH = 128,
 	HAW_SFTP_COPY_DATA = 256,
 	HAW_SFTP_HOME_DIRECTORY = 512,
-	HAW_SFTP_USERS_GROUPS = 1024
+	HAW_SFTP_USERS_GROUPS = 1024,
+	HAW_SFTP_CHECK_FILE = 2048	/* draft-ietf-secsh-filexfer-extensions-00, section 3 */
 };
 
 /* What the server takes (limits@openssh.com), or safe values where it does not say. */
@@ -238,6 +239,11 @@ HAW_API haw_op *haw_sftp_home_start(haw_sftp *sftp, const char *user_name, haw_o
 				    haw_error *err);
 HAW_API haw_op *haw_sftp_statvfs_start(haw_sftp *sftp, const char *path, haw_op_fn done, void *user,
 				       haw_error *err);
+/* The hash that the server makes of LEN bytes at OFFSET of the file PATH (LEN 0: to its end) by the first of
+ * ALGORITHMS ("sha256,sha512") that it has: haw_sftp_op_hash. */
+HAW_API haw_op *haw_sftp_check_file_start(haw_sftp *sftp, const char *path, const char *algorithms,
+					  uint64_t offset, uint64_t len, haw_op_fn done, void *user,
+					  haw_error *err);
 /* Names of the users and groups with the given ids (some 8000 together at most): haw_sftp_op_id_name. */
 HAW_API haw_op *haw_sftp_id_names_start(haw_sftp *sftp, const uint32_t *uids, size_t uid_count,
 					const uint32_t *gids, size_t gid_count, haw_op_fn done, void *user,
@@ -268,6 +274,8 @@ HAW_API bool haw_sftp_op_statvfs(const haw_op *op, haw_statvfs *result);
 HAW_API uint32_t haw_sftp_op_count(const haw_op *op);	/* bytes read */
 HAW_API size_t haw_sftp_op_names(const haw_op *op, const haw_name **names);
 HAW_API haw_span haw_sftp_op_path(const haw_op *op);
+/* The hash, and the name of its algorithm in ALGORITHM. */
+HAW_API haw_span haw_sftp_op_hash(const haw_op *op, haw_span *algorithm);
 /* Name of the INDEX-th uid (GROUP false) or gid; empty if the server does not know it. */
 HAW_API haw_span haw_sftp_op_id_name(const haw_op *op, bool group, size_t index);
 

@@ -230,6 +230,7 @@ int haw_tool_cp(int argc, char **argv)
 	session.umask = umask(0);
 	umask(session.umask);
 	cp_report_begin(&session.report, args.json, args.quiet, args.verbose);
+	session.report.verify = args.verify;
 	if (args.show_config) {
 		cp_show_config(&session);
 	} else {

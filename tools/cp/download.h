@@ -56,6 +56,8 @@ struct cp_dl_file {
 	bool whole;		/* one READ for all, with CLOSE behind it */
 	bool again;		/* that was not enough: once more, in pieces */
 	bool closed, failed, active, dirty;
+	bool verified;
+	int verify_fd;
 	bool postponed, second;	/* to be tried again when all others are done; that was the second time */
 };
 

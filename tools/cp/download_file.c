@@ -9,11 +9,14 @@
  * like a large one, to its end.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "download.h"
+#include "verify.h"
 
 /* A server that returned less than there is so many times does so always. */
 enum { WHOLE_MAX = 256 << 10, SHORT_READS = 4 };
@@ -190,6 +193,52 @@ static bool has_changed(struct cp_dl_file *f)
 	return true;
 }
 
+static void compared(void *user, enum cp_verdict verdict, enum cp_verify_method method, const haw_error *err)
+{
+	struct cp_dl_file *f = user;
+	struct cp_session *s = session(f);
+	char text[120];
+
+	close(f->verify_fd);
+	f->pending--;
+	f->verified = true;
+	if (verdict == CP_SAME) {
+		s->report.verified[method]++;
+	} else if (verdict == CP_UNKNOWN) {
+		cp_dl_file_check(f, err->code, err);
+	} else if (!f->failed && cp_running(s)) {
+		snprintf(text, sizeof(text), "differs from its copy here (compared %s)",
+			 cp_verify_words[method]);
+		cp_dl_fail(s, f->remote, text);
+		f->failed = true;
+	}
+	cp_dl_file_settle(f);
+}
+
+/* Before it gets its final name. False if it cannot be: there is nothing to read here. */
+static bool verify(struct cp_dl_file *f)
+{
+	struct cp_verify_local local = {.size = f->end};
+	int error = cp_sink_prepare(&f->sink, f->end);
+	char path[64];
+
+	f->verified = true;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->sink.fd);
+	local.fd = error ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	if (local.fd < 0) {
+		cp_dl_file_fail_local(f, error ? error : errno);
+		return false;
+	}
+	f->verify_fd = local.fd;
+	if (cp_verify(session(f), f->remote, &local, compared, f)) {
+		f->pending++;
+		return true;
+	}
+	close(local.fd);
+	cp_dl_file_fail_local(f, ENOMEM);
+	return false;
+}
+
 void cp_dl_file_settle(struct cp_dl_file *f)
 {
 	struct cp_session *s = session(f);
@@ -214,6 +263,8 @@ void cp_dl_file_settle(struct cp_dl_file *f)
 		return;
 	} else if (has_changed(f) || ended_early(f)) {
 		cp_sink_abandon(&f->sink);
+	} else if (s->args->verify && !f->verified && !f->sink.special && verify(f)) {
+		return;
 	} else if (!complete(f)) {
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "exec_hash.h"
 #include "prompt.h"
 #include "remote_internal.h"
 
@@ -118,6 +119,7 @@ static void give_up(struct cp_session *s, const haw_error *err)
 
 static void free_conn(struct cp_conn *conn, bool goodbye)
 {
+	cp_exec_hash_turn(conn->s, conn);
 	cp_conn_account(conn);
 	haw_op_free(conn->ping);
 	conn->ping = NULL;
@@ -389,6 +391,7 @@ void cp_remote_turn(struct cp_session *s)
 		retry(s);
 		grow(s);
 	}
+	cp_exec_hash_turn(s, NULL);
 	cp_request_pump(s);
 	cp_request_deliver(s);
 }

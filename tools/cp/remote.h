@@ -68,6 +68,9 @@ struct cp_reply *cp_sftp_open(struct cp_session *s, const char *path, uint32_t f
 struct cp_reply *cp_sftp_opendir(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
 				 haw_error *err);
 
+/* The hash of the whole file, by the server. */
+struct cp_reply *cp_sftp_check_file(struct cp_session *s, const char *path, const char *algorithms,
+				    cp_reply_fn done, void *user, haw_error *err);
 /* Views as of haw_file_read_start; bytes may come a second time. */
 struct cp_reply *cp_file_read(struct cp_file *file, uint64_t offset, uint32_t len, haw_sink_fn sink,
 			      cp_reply_fn done, void *user, haw_error *err);
@@ -92,5 +95,6 @@ struct cp_file *cp_reply_file(struct cp_reply *reply);
 size_t cp_reply_names(const struct cp_reply *reply, const haw_name **names);
 haw_span cp_reply_path(const struct cp_reply *reply);
 uint32_t cp_reply_count(const struct cp_reply *reply);
+haw_span cp_reply_hash(const struct cp_reply *reply, haw_span *algorithm);
 
 #endif

@@ -118,6 +118,12 @@ struct cp_reply *cp_sftp_symlink(struct cp_session *s, const char *target, const
 	return submitted(begin_two(s, CP_SYMLINK, path, target, done, user, err));
 }
 
+struct cp_reply *cp_sftp_check_file(struct cp_session *s, const char *path, const char *algorithms,
+				    cp_reply_fn done, void *user, haw_error *err)
+{
+	return submitted(begin_two(s, CP_CHECK_FILE, path, algorithms, done, user, err));
+}
+
 struct cp_reply *cp_sftp_readlink(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
 				  haw_error *err)
 {

@@ -25,6 +25,7 @@ enum cp_request_kind {
 	CP_REALPATH,
 	CP_OPEN,
 	CP_OPENDIR,
+	CP_CHECK_FILE,
 	CP_READ, /* from here on: of an open file */
 	CP_WRITE,
 	CP_FSTAT,

@@ -182,6 +182,8 @@ static haw_op *start_path(struct cp_reply *r, haw_error *err)
 		return haw_sftp_open_start(sftp, r->path, r->flags, &r->attrs, cp_request_done, r, err);
 	case CP_OPENDIR:
 		return haw_sftp_opendir_start(sftp, r->path, cp_request_done, r, err);
+	case CP_CHECK_FILE:
+		return haw_sftp_check_file_start(sftp, r->path, r->to, 0, 0, cp_request_done, r, err);
 	default:
 		return NULL;
 	}
@@ -435,6 +437,11 @@ size_t cp_reply_names(const struct cp_reply *r, const haw_name **names)
 haw_span cp_reply_path(const struct cp_reply *r)
 {
 	return r->op ? haw_sftp_op_path(r->op) : (haw_span){NULL, 0};
+}
+
+haw_span cp_reply_hash(const struct cp_reply *r, haw_span *algorithm)
+{
+	return haw_sftp_op_hash(r->op, algorithm);
 }
 
 uint32_t cp_reply_count(const struct cp_reply *r)

@@ -195,8 +195,12 @@ static double cpu_seconds(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+static const char *const method_names[] = {"check_file", "sha256sum", "read_back"};
+
 static void summary(struct cp_report *report)
 {
+	const double verified[] = {(double)report->verified[0], (double)report->verified[1],
+				   (double)report->verified[2]};
 	double seconds = (double)(cp_now_ns() - report->start_ns) / 1e9, shares[CP_WAITS];
 
 	cp_waits_shares(&report->waits, shares);
@@ -210,12 +214,29 @@ static void summary(struct cp_report *report)
 	cp_json_real(stdout, "bytes_per_second", seconds > 0 ? (double)report->bytes / seconds : 0);
 	cp_json_real(stdout, "cpu_seconds", cpu_seconds());
 	cp_json_reals(stdout, "limited_by", cp_wait_names, shares, CP_WAITS);
+	if (report->verify)
+		cp_json_reals(stdout, "verified", method_names, verified, 3);
 	cp_json_text(stdout, "suite", report->suite);
 	cp_json_text(stdout, "backend", report->backend);
 	cp_json_text(stdout, "engine", report->engine);
 	cp_json_text(stdout, "protocol", report->protocol);
 	cp_json_text(stdout, "peer", report->peer);
 	cp_json_end(stdout);
+}
+
+static void say_verified(struct cp_report *report)
+{
+	static const char *const words[] = {"by the server's check-file", "by sha256sum on the server",
+					    "by reading back"};
+	char text[200];
+
+	for (int i = 0; i < 3; i++) {
+		if (report->verified[i] == 0)
+			continue;
+		snprintf(text, sizeof(text), "verified %s: %llu file%s", words[i],
+			 (unsigned long long)report->verified[i], report->verified[i] == 1 ? "" : "s");
+		say(report, NULL, text);
+	}
 }
 
 int cp_report_end(struct cp_report *report)
@@ -233,6 +254,8 @@ int cp_report_end(struct cp_report *report)
 		if (text[0])
 			say(report, NULL, text);
 	}
+	if (report->verify && !report->lost)
+		say_verified(report);
 	if (report->json)
 		summary(report);
 	if (fflush(stdout) != 0 && !report->failed)

@@ -32,6 +32,8 @@ struct cp_report {
 	uint64_t total_files, total_bytes;	/* as far as known */
 	bool total_known;
 	struct cp_waits waits;
+	uint64_t verified[3];	/* files, by enum cp_verify_method */
+	bool verify;
 	bool lost;			/* the connection is gone, or was never there */
 	bool wrong;			/* nothing could start */
 	uint64_t start_ns, drawn_ns;

@@ -37,6 +37,9 @@ struct cp_remote {
 	uint64_t lost_ns, retry_ns;
 	haw_error gone; /* code 0: not so */
 	char fingerprint[128];
+	struct cp_exec *execs; /* commands under way (exec_hash.c) */
+	unsigned exec_count;
+	bool no_exec; /* the server runs none that help */
 	struct cp_answers answers;
 	enum cp_wait waits_for; /* while the loop waits */
 	void (*batch)(void *user);

@@ -279,8 +279,7 @@ static int close_checked(struct cp_sink *sink)
 	return close(fd) == 0 || errno == EINTR ? 0 : errno;
 }
 
-int cp_sink_finish(struct cp_sink *sink, uint64_t length, mode_t mode, mode_t umask,
-		   const struct timespec *times)
+int cp_sink_prepare(struct cp_sink *sink, uint64_t length)
 {
 	int error = 0;
 
@@ -288,6 +287,14 @@ int cp_sink_finish(struct cp_sink *sink, uint64_t length, mode_t mode, mode_t um
 		error = cp_sink_flush(sink);
 	if (!error && sink->reach > length && !sink->special && ftruncate(sink->fd, (off_t)length) != 0)
 		error = errno;
+	return error;
+}
+
+int cp_sink_finish(struct cp_sink *sink, uint64_t length, mode_t mode, mode_t umask,
+		   const struct timespec *times)
+{
+	int error = cp_sink_prepare(sink, length);
+
 	if (!error)
 		error = set_attributes(sink, mode, umask, times);
 	if (!error)

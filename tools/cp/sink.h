@@ -40,6 +40,9 @@ void cp_sink_begin(struct cp_sink *sink, int directory, const char *name, bool f
 int cp_sink_put(struct cp_sink *sink, uint64_t offset, const void *data, size_t len);
 /* Write what was taken. Returns 0 or an errno. */
 int cp_sink_flush(struct cp_sink *sink);
+/* Write what was taken and let the file be LENGTH bytes long, so that it can be read. Returns 0 or an
+ * errno. */
+int cp_sink_prepare(struct cp_sink *sink, uint64_t length);
 /* All is there, LENGTH bytes: set MODE and TIMES (NULL: neither), move it into its place. Returns 0 or an
  * errno; either way nothing is open any more, and on failure nothing is left. */
 int cp_sink_finish(struct cp_sink *sink, uint64_t length, mode_t mode, mode_t umask,

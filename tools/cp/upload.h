@@ -70,6 +70,7 @@ struct cp_up_file {
 	bool in_place, whole;	/* written under its final name; holes are sent too */
 	bool temporary;		/* path is renamed to final */
 	bool created, closed, failed, retried, cleared, active;
+	bool verified;
 	bool postponed, second;	/* to be tried again when all others are done; that was the second time */
 };
 

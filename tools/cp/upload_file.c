@@ -12,8 +12,10 @@
 
 #include "tempname.h"
 #include "upload.h"
+#include "verify.h"
 
 static void open_file(struct cp_up_file *f);
+static void fail_plain(struct cp_up_file *f, const char *reason);
 
 static struct cp_session *session(const struct cp_up_file *f)
 {
@@ -152,6 +154,37 @@ static void rename_file(struct cp_up_file *f)
 	abandon(f);
 }
 
+static void compared(void *user, enum cp_verdict verdict, enum cp_verify_method method, const haw_error *err)
+{
+	struct cp_up_file *f = user;
+	struct cp_session *s = session(f);
+
+	f->pending--;
+	f->verified = true;
+	if (verdict == CP_SAME) {
+		s->report.verified[method]++;
+	} else if (verdict == CP_UNKNOWN) {
+		cp_up_file_check(f, err->code, err);
+	} else if (!f->failed && cp_running(s)) {
+		cp_report_failed(&s->report, f->local, "differs from its copy on the server (compared %s)",
+				 cp_verify_words[method]);
+		f->failed = true;
+	}
+	cp_up_file_settle(f);
+}
+
+/* Before it gets its final name: what stands there now is not lost to a bad copy. */
+static void verify(struct cp_up_file *f)
+{
+	const struct cp_verify_local local = {f->data, f->source.fd, f->source.size};
+
+	if (cp_verify(session(f), f->path, &local, compared, f)) {
+		f->pending++;
+		return;
+	}
+	fail_plain(f, "out of memory");
+}
+
 void cp_up_file_settle(struct cp_up_file *f)
 {
 	struct cp_session *s = session(f);
@@ -163,6 +196,8 @@ void cp_up_file_settle(struct cp_up_file *f)
 	} else if (f->source.fd >= 0 ? cp_source_has_changed(&f->source) : f->source.changed) {
 		cp_report_changed(&s->report, f->local, "changed while it was read");
 		abandon(f);
+	} else if (s->args->verify && !f->verified && !f->whole) {
+		verify(f);
 	} else if (f->temporary) {
 		rename_file(f);
 	} else {

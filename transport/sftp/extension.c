@@ -7,7 +7,8 @@
 /* What the server must announce for each bit of haw_sftp_extensions (OpenSSH's PROTOCOL §4). Another
  * version of an extension is another extension. */
 static const struct {
-	const char *name, *version;
+	const char *name, *version; /* NULL: any */
+	const char *request;	    /* NULL: the name */
 	uint32_t bit;
 } extensions[] = {
 	{.name = "posix-rename@openssh.com", .version = "1", .bit = HAW_SFTP_POSIX_RENAME},
@@ -21,6 +22,8 @@ static const struct {
 	{.name = "copy-data", .version = "1", .bit = HAW_SFTP_COPY_DATA},
 	{.name = "home-directory", .version = "1", .bit = HAW_SFTP_HOME_DIRECTORY},
 	{.name = "users-groups-by-id@openssh.com", .version = "1", .bit = HAW_SFTP_USERS_GROUPS},
+	/* Announced as what both its requests have in common, with whatever its data say. */
+	{.name = "check-file", .request = "check-file-name", .bit = HAW_SFTP_CHECK_FILE},
 };
 
 enum { EXTENSION_COUNT = sizeof(extensions) / sizeof(extensions[0]) };
@@ -29,7 +32,7 @@ const char *haw_sftp_extension_name(enum haw_sftp_extension extension)
 {
 	for (size_t i = 0; i < EXTENSION_COUNT; i++) {
 		if (extensions[i].bit == (uint32_t)extension)
-			return extensions[i].name;
+			return extensions[i].request ? extensions[i].request : extensions[i].name;
 	}
 	return "";
 }
@@ -37,7 +40,8 @@ const char *haw_sftp_extension_name(enum haw_sftp_extension extension)
 uint32_t haw_sftp_extension_bit(haw_span name, haw_span version)
 {
 	for (size_t i = 0; i < EXTENSION_COUNT; i++) {
-		if (haw_span_is(name, extensions[i].name) && haw_span_is(version, extensions[i].version))
+		if (haw_span_is(name, extensions[i].name) &&
+		    (!extensions[i].version || haw_span_is(version, extensions[i].version)))
 			return extensions[i].bit;
 	}
 	return 0;

@@ -187,6 +187,26 @@ static int take_id_names(struct haw_sftp_request *r, haw_message *m, haw_error *
 	return 0;
 }
 
+/* Kept as names of an id are: the algorithm in place of users, the hash in place of groups. */
+static int take_hash(struct haw_sftp_request *r, haw_message *m, haw_error *err)
+{
+	haw_span name = haw_get_string(m), algorithm = haw_get_string(m), hash = haw_message_remainder(m);
+	uint8_t *bytes;
+
+	if (!haw_message_ok(m) || !haw_span_is(name, "check-file") || algorithm.len == 0 ||
+	    algorithm.len > HAW_SFTP_ALGORITHM_MAX || hash.len == 0 || hash.len > HAW_SFTP_HASH_MAX)
+		return malformed(err, "hash of a file");
+	bytes = malloc(algorithm.len + hash.len);
+	if (!bytes)
+		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory for a hash");
+	r->memory = bytes;
+	memcpy(bytes, algorithm.ptr, algorithm.len);
+	memcpy(bytes + algorithm.len, hash.ptr, hash.len);
+	r->result.ids.users = (haw_span){bytes, algorithm.len};
+	r->result.ids.groups = (haw_span){bytes + algorithm.len, hash.len};
+	return 0;
+}
+
 /* The bytes of data that go into one request: what the server names, as far as we have use for it. 0 is
  * "no limit of its own" (OpenSSH's PROTOCOL §4.8). */
 static uint64_t data_limit(uint64_t named, uint64_t packet)
@@ -228,6 +248,7 @@ static const struct {
 	[HAW_EXPECTS_ATTRS] = {.type = HAW_FXP_ATTRS, .take = take_attrs},
 	[HAW_EXPECTS_STATVFS] = {.type = HAW_FXP_EXTENDED_REPLY, .open_ended = true, .take = take_statvfs},
 	[HAW_EXPECTS_ID_NAMES] = {.type = HAW_FXP_EXTENDED_REPLY, .open_ended = true, .take = take_id_names},
+	[HAW_EXPECTS_HASH] = {.type = HAW_FXP_EXTENDED_REPLY, .open_ended = true, .take = take_hash},
 	[HAW_EXPECTS_LIMITS] = {.type = HAW_FXP_EXTENDED_REPLY, .open_ended = true, .take = take_limits},
 };
 
@@ -305,6 +326,15 @@ haw_span haw_sftp_op_path(const haw_op *op)
 	const struct haw_sftp_request *r = succeeded(op, HAW_EXPECTS_PATH);
 
 	return r ? r->result.list.names[0].name : (haw_span){NULL, 0};
+}
+
+haw_span haw_sftp_op_hash(const haw_op *op, haw_span *algorithm)
+{
+	const struct haw_sftp_request *r = succeeded(op, HAW_EXPECTS_HASH);
+	const haw_span none = {NULL, 0};
+
+	*algorithm = r ? r->result.ids.users : none;
+	return r ? r->result.ids.groups : none;
 }
 
 haw_span haw_sftp_op_id_name(const haw_op *op, bool group, size_t index)

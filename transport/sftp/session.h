@@ -64,6 +64,8 @@ enum {
 	HAW_SFTP_DATA_HEAD = 13,         /* length, type, id and count of a DATA reply */
 	HAW_SFTP_REPLY_MAX = 256 * 1024, /* longest packet accepted, as OpenSSH has it */
 	HAW_SFTP_HANDLE_MAX = 256,       /* draft §6.2 */
+	HAW_SFTP_ALGORITHM_MAX = 64,	 /* a name of a hash, and the hash */
+	HAW_SFTP_HASH_MAX = 64,
 	HAW_SFTP_OUT = 32 * 1024,   /* gathered before it is sent; also the longest request without data */
 	HAW_SFTP_HEAD_MAX = 4096,   /* head of haw_channel_send_ref */
 	HAW_SFTP_COPY_MAX = 8192,   /* data of a WRITE up to here are copied: no dearer than lending them
@@ -89,6 +91,7 @@ enum haw_sftp_expects {
 	HAW_EXPECTS_STATVFS,
 	HAW_EXPECTS_ID_NAMES,
 	HAW_EXPECTS_LIMITS,
+	HAW_EXPECTS_HASH,
 	HAW_EXPECTS_VERSION /* the operation of haw_sftp_start; has no slot */
 };
 
