@@ -35,7 +35,8 @@ def make_tree(world, small=250, large=((3 << 20) + 17, 900_000)):
 
 def cut_often(world, up, cuts, jobs=0, fresh=True, engine=None, between=(2000, 120_000), options=()):
     """Connections that are cut at random places during one tree."""
-    source, target = make_tree(world), world.path(b'tree')
+    large = ((3 << 20) + 17, 900_000) if cuts < 100 else ((8 << 20) + 17, 900_000)
+    source, target = make_tree(world, large=large), world.path(b'tree')
     if not fresh:
         os.makedirs(os.path.join(target, b'd0001'))
         trees.make_file(os.path.join(target, b'large0'), 1000, b'old')
@@ -46,7 +47,8 @@ def cut_often(world, up, cuts, jobs=0, fresh=True, engine=None, between=(2000, 1
         result = client.cp('-r', '-p', '--json', *many, *options, *operands(client, what, target, up),
                            env={'HAWSER_NIC': engine} if engine else None, timeout=60 + cuts)
         check(result.status == 0, f'seed {SEED}, after {network.cut_count} cuts: {result}')
-        check(network.cut_count >= min(cuts, 3), f'only {network.cut_count} cuts: the tree is too small')
+        least = cuts if cuts >= 100 else 3
+        check(network.cut_count >= least, f'only {network.cut_count} cuts: the tree is too small')
         summary = result.summary()
         check(summary['reconnects'] > 0, f'{summary}')
         check(summary['files'] == 252, f'{summary["files"]} files counted')
@@ -255,6 +257,14 @@ def asked_once(world):
     server.stop()
 
 
+def two_hundred_cuts():
+    """The long form: 200 cuts during one tree each, with and without several connections."""
+    for up in (True, False):
+        word = 'upload' if up else 'download'
+        for jobs in (0, 4):
+            yield f'200 cuts {word} -j {jobs or 1}', cut_often, (up, 200, jobs, True, None, (6000, 60_000))
+
+
 def tests():
     for up in (True, False):
         word = 'upload' if up else 'download'
@@ -270,4 +280,8 @@ def tests():
 
 if __name__ == '__main__':
     print(f'seed {SEED}')
+    # With "-- 200" the long form, which takes minutes.
+    if sys.argv[2:] == ['--', '200']:
+        del sys.argv[2:]
+        sys.exit(main(two_hundred_cuts()))
     sys.exit(main(tests()))

@@ -9,7 +9,8 @@
 
 #include "rate.h"
 
-enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT, OPTION_RECONNECT, OPTION_MEMORY, OPTION_VERIFY };
+enum { OPTION_JSON = 256, OPTION_HELP, OPTION_BWLIMIT,
+       OPTION_RECONNECT, OPTION_MEMORY, OPTION_VERIFY, OPTION_RESUME };
 
 const char cp_usage[] =
 	"usage: hawser cp [OPTIONS] SOURCE... DESTINATION\n"
@@ -34,6 +35,7 @@ const char cp_usage[] =
 	"  -v                 say more; up to three times\n"
 	CP_SCP_USAGE "\n"
 	"  --reconnect SECS   try so long to get a lost connection back (120); 0: do not\n"
+	"  --resume           go on with partial files, and leave them for later if this run is broken off\n"
 	"  --verify           compare each file with its source when it has been copied\n"
 	"  --memory MIB       let so much be under way at most, on long and fast paths (64)\n"
 	"  --bwlimit RATE     move at most so many KiB of file data a second, or with a suffix K, M, G\n"
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
 	{"bwlimit", required_argument, NULL, OPTION_BWLIMIT},
 	{"reconnect", required_argument, NULL, OPTION_RECONNECT},
 	{"verify", no_argument, NULL, OPTION_VERIFY},
+	{"resume", no_argument, NULL, OPTION_RESUME},
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{NULL, 0, NULL, 0},
 };
@@ -124,6 +127,9 @@ static void take_flag(struct cp_args *args, int option)
 		break;
 	case 'v':
 		args->verbose++;
+		break;
+	case OPTION_RESUME:
+		args->resume = true;
 		break;
 	case OPTION_VERIFY:
 		args->verify = true;

@@ -28,7 +28,7 @@ struct cp_args {
 	int verbose;
 	uint32_t reconnect_s; /* how long a lost connection is tried to be had back; 0: not at all */
 	unsigned connections;
-	bool verify;
+	bool verify, resume;
 	unsigned memory_mib; /* that may be under way */
 	uint64_t rate; /* bytes a second at most, of file data; 0: no limit */
 	const char *ciphers, *config_file;

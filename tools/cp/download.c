@@ -30,10 +30,15 @@ static void flush(struct cp_download *dl)
 
 		dl->dirty = f->next_dirty;
 		f->dirty = false;
-		if (!f->failed && f->sink.view_count > 0)
+		/* What is to be recorded is written, also where the file has failed. */
+		if ((!f->failed || f->have.count > 0) && f->sink.view_count > 0)
 			error = cp_sink_flush(&f->sink);
 		if (error)
+			cp_ranges_free(&f->have);
+		if (error)
 			cp_dl_file_fail_local(f, error);
+		else
+			cp_dl_record(f, false);
 		cp_dl_file_settle(f);
 	}
 	if (before)

@@ -16,6 +16,7 @@
 #ifndef CP_DOWNLOAD_H
 #define CP_DOWNLOAD_H
 
+#include "ranges.h"
 #include "session.h"
 #include "sink.h"
 
@@ -58,6 +59,8 @@ struct cp_dl_file {
 	bool closed, failed, active, dirty;
 	bool verified;
 	int verify_fd;
+	struct cp_ranges have;	/* that came, in an earlier run too (--resume) */
+	uint64_t recorded_ns;
 	bool postponed, second;	/* to be tried again when all others are done; that was the second time */
 };
 
@@ -123,6 +126,14 @@ void cp_dl_file_take(struct cp_dl_file *f, uint64_t offset, haw_span view);
 bool cp_dl_data_read(struct cp_dl_file *f);
 /* All was read: see whether it has changed meanwhile. */
 void cp_dl_data_check(struct cp_dl_file *f);
+
+/* ---- download_resume.c ---- */
+
+/* Go on with what an earlier run has left, if it is known what of it is good. */
+void cp_dl_resume(struct cp_dl_file *f);
+/* Record what is there, if it is time, or NOW; everything that came was written. */
+void cp_dl_record(struct cp_dl_file *f, bool now);
+void cp_dl_record_forget(struct cp_dl_file *f);
 
 /* ---- download_link.c ---- */
 

@@ -65,6 +65,8 @@ static void piece_done(void *user, struct cp_reply *op)
 	} else {
 		count = cp_reply_count(op);
 		s->report.bytes += count;
+		if (s->args->resume && !f->failed)
+			cp_ranges_add(&f->have, p->offset, p->offset + count);
 		if (p->offset + count > f->size)
 			f->size = p->offset + count + READ_MAX; /* it has grown: on to its end */
 		if (count < p->len && !f->failed && cp_running(s))
@@ -134,8 +136,14 @@ bool cp_dl_data_read(struct cp_dl_file *f)
 	/* One byte behind the end is asked for, to see growth. */
 	most = cp_rate_piece(&s->flow.rate, most);
 	while (!f->failed && cp_running(s) && f->requested <= f->size && f->requested < f->end) {
-		uint64_t len = f->size - f->requested + 1;
+		uint64_t end = f->size, len;
 
+		/* Over what is there already. */
+		if (f->have.count > 0 && f->requested < f->size)
+			cp_ranges_missing(&f->have, &f->requested, &end);
+		if (f->requested > f->size)
+			f->requested = f->size;
+		len = end - f->requested + (end == f->size);
 		if (!cp_flow_room_for_bytes(&s->flow))
 			return false;
 		if (len > most)

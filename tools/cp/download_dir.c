@@ -74,7 +74,8 @@ static bool make(struct cp_dl_dir *dir, const char *name)
 		fail(dir, strerror(error));
 		return false;
 	}
-	dir->made = dir->fresh = true;
+	dir->made = true;
+	dir->fresh = !dir->dl->s->args->resume;
 	return open_fd(dir, name, false);
 }
 
@@ -87,6 +88,9 @@ static bool find(struct cp_dl_dir *dir)
 			fail(dir, strerror(errno));
 			return false;
 		}
+		/* What is to be gone on with has to be found the next time. */
+		if (dir->dl->s->args->resume)
+			return make(dir, dir->name);
 		dir->written = cp_temp_path(dir->name);
 		if (dir->written)
 			return make(dir, dir->written);

@@ -107,6 +107,7 @@ static void destroy(struct cp_dl_file *f)
 	struct cp_dl_dir *dir = f->dir;
 
 	f->dl->work--;
+	cp_ranges_free(&f->have);
 	free(f->name);
 	free(f->remote);
 	free(f);
@@ -139,6 +140,7 @@ static bool complete(struct cp_dl_file *f)
 	int error = cp_sink_finish(&f->sink, f->end, f->attrs.mode & 07777, s->umask, keep ? times : NULL);
 
 	if (!error) {
+		cp_dl_record_forget(f);
 		cp_report_file(&s->report, f->name, f->end);
 		return true;
 	}
@@ -255,13 +257,18 @@ void cp_dl_file_settle(struct cp_dl_file *f)
 		postpone(f);
 		return;
 	}
-	if (f->failed || !cp_running(s)) {
+	if (!cp_running(s) && s->args->resume && f->have.count > 0 && f->sink.written) {
+		cp_dl_record(f, true);
+		cp_sink_keep(&f->sink);
+	} else if (f->failed || !cp_running(s)) {
+		cp_dl_record_forget(f);
 		cp_sink_abandon(&f->sink);
 	} else if (f->whole && f->end != f->size) {
 		f->dl->short_reads += f->end < f->size;
 		start_again(f);
 		return;
 	} else if (has_changed(f) || ended_early(f)) {
+		cp_dl_record_forget(f);
 		cp_sink_abandon(&f->sink);
 	} else if (s->args->verify && !f->verified && !f->sink.special && verify(f)) {
 		return;
@@ -403,6 +410,8 @@ static void read_pieces(struct cp_dl_file *f)
 		f->pending++;
 	}
 	f->end = UINT64_MAX;
+	if (!f->again)
+		cp_dl_resume(f);
 	if (!cp_dl_data_read(f))
 		cp_dl_file_activate(f);
 }

@@ -210,6 +210,7 @@ static void summary(struct cp_report *report)
 	cp_json_count(stdout, "failed", report->failed);
 	cp_json_count(stdout, "retries", report->retries);
 	cp_json_count(stdout, "reconnects", report->reconnects);
+	cp_json_count(stdout, "resumed_bytes", report->resumed);
 	cp_json_real(stdout, "seconds", seconds);
 	cp_json_real(stdout, "bytes_per_second", seconds > 0 ? (double)report->bytes / seconds : 0);
 	cp_json_real(stdout, "cpu_seconds", cpu_seconds());

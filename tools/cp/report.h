@@ -28,7 +28,7 @@ struct cp_report {
 	int verbose;
 	uint64_t files, bytes;		/* complete files, and bytes moved */
 	uint64_t failed, changed;	/* changed ones are among the failed */
-	uint64_t retries, reconnects;
+	uint64_t retries, reconnects, resumed; /* resumed: bytes that were there already */
 	uint64_t total_files, total_bytes;	/* as far as known */
 	bool total_known;
 	struct cp_waits waits;

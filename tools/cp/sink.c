@@ -309,3 +309,41 @@ int cp_sink_finish(struct cp_sink *sink, uint64_t length, mode_t mode, mode_t um
 	release(sink);
 	return 0;
 }
+
+/* ---- Going on later ---- */
+
+bool cp_sink_resume(struct cp_sink *sink)
+{
+	struct stat *standing = &sink->standing, st;
+
+	if (fstatat(sink->directory, sink->name, standing, AT_SYMLINK_NOFOLLOW) != 0)
+		memset(standing, 0, sizeof(*standing));
+	if (sink->fresh || sink->fd >= 0 || (standing->st_mode && !S_ISREG(standing->st_mode)))
+		return false;
+	sink->written = cp_temp_path(sink->name);
+	if (sink->written)
+		sink->fd = openat(sink->directory, sink->written,
+				  O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (sink->fd >= 0 && fstat(sink->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    st.st_nlink == 1) {
+		sink->made = true;
+		sink->reach = (uint64_t)st.st_size;
+		return true;
+	}
+	cp_sink_restart(sink);
+	return false;
+}
+
+void cp_sink_restart(struct cp_sink *sink)
+{
+	release(sink);
+	memset(&sink->standing, 0, sizeof(sink->standing));
+	sink->made = false;
+	sink->reach = 0;
+}
+
+void cp_sink_keep(struct cp_sink *sink)
+{
+	sink->made = false;
+	release(sink);
+}

@@ -43,6 +43,13 @@ int cp_sink_flush(struct cp_sink *sink);
 /* Write what was taken and let the file be LENGTH bytes long, so that it can be read. Returns 0 or an
  * errno. */
 int cp_sink_prepare(struct cp_sink *sink, uint64_t length);
+/* Before anything was put: go on with the regular file of this user's that stands under the temporary name.
+ * False if there is none. */
+bool cp_sink_resume(struct cp_sink *sink);
+/* Do not, after all. */
+void cp_sink_restart(struct cp_sink *sink);
+/* Leave what was written, for a later run. */
+void cp_sink_keep(struct cp_sink *sink);
 /* All is there, LENGTH bytes: set MODE and TIMES (NULL: neither), move it into its place. Returns 0 or an
  * errno; either way nothing is open any more, and on failure nothing is left. */
 int cp_sink_finish(struct cp_sink *sink, uint64_t length, mode_t mode, mode_t umask,

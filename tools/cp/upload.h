@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 
 #include "names.h"
+#include "ranges.h"
 #include "session.h"
 #include "source.h"
 
@@ -64,13 +65,16 @@ struct cp_up_file {
 	uint8_t *data;		/* of a small file */
 	struct cp_file *file;
 	haw_attrs standing;	/* flags 0: nothing stands there */
-	uint64_t next_offset, extent_end;
+	uint64_t next_offset, extent_end, piece_end;
 	uint64_t sent_ns;
 	unsigned pending;	/* requests under way */
 	bool in_place, whole;	/* written under its final name; holes are sent too */
 	bool temporary;		/* path is renamed to final */
 	bool created, closed, failed, retried, cleared, active;
 	bool verified;
+	struct cp_ranges have;	/* acknowledged, by an earlier run too (--resume) */
+	uint64_t recorded_ns;
+	bool resumed, dense;	/* it is gone on with; holes are sent too */
 	bool postponed, second;	/* to be tried again when all others are done; that was the second time */
 };
 
@@ -110,6 +114,8 @@ void cp_up_dir_put(struct cp_up_dir *dir);
 /* Copy the file NAME of the open directory FD; it becomes AS in DIR. LOCAL is its whole name. */
 void cp_up_file_add(struct cp_up_dir *dir, int fd, const char *name, const char *local, const char *as,
 		    bool follow);
+/* Open it there, and send it. */
+void cp_up_file_open(struct cp_up_file *f);
 /* Try a file again that was postponed. */
 void cp_up_file_again(struct cp_up_file *f);
 /* All requests of the file have been answered. */
@@ -121,6 +127,14 @@ bool cp_up_file_check(struct cp_up_file *f, int code, const haw_error *err);
 
 /* The file is open there: send what there is room for. True when all was sent and CLOSE is on its way. */
 bool cp_up_data_send(struct cp_up_file *f);
+
+/* ---- upload_resume.c ---- */
+
+/* See what an earlier run has left, then open the file; false: there is nothing to see. */
+bool cp_up_resume(struct cp_up_file *f);
+/* Record what is there, if it is time, or NOW. */
+void cp_up_record(struct cp_up_file *f, bool now);
+void cp_up_record_forget(struct cp_up_file *f);
 
 /* ---- upload_link.c ---- */
 

@@ -15,7 +15,7 @@ struct write {
 	struct cp_up_file *f;
 	struct cp_map *map;
 	uint32_t len;
-	uint64_t sent_ns;
+	uint64_t offset, sent_ns;
 };
 
 static void drop_map(struct write *w)
@@ -38,8 +38,13 @@ static void write_done(void *user, struct cp_reply *op)
 	if (code < 0)
 		code = cp_reply_result(op, &err);
 	cp_flow_done(&s->flow, w->len, w->sent_ns, cp_now_ns());
-	if (code == 0)
+	if (code == 0) {
 		s->report.bytes += w->len;
+		if (s->args->resume) {
+			cp_ranges_add(&f->have, w->offset, w->offset + w->len);
+			cp_up_record(f, false);
+		}
+	}
 	drop_map(w);
 	free(w);
 	f->pending--;
@@ -59,7 +64,7 @@ static bool start_write(struct cp_up_file *f, const uint8_t *view, uint32_t len,
 			cp_map_put(map);
 		return cp_up_file_check(f, HAW_ENOMEM, &err);
 	}
-	*w = (struct write){.f = f, .map = map, .len = len, .sent_ns = cp_now_ns()};
+	*w = (struct write){.f = f, .map = map, .len = len, .offset = f->next_offset, .sent_ns = cp_now_ns()};
 	op = cp_file_write(f->file, f->next_offset, view, len, write_done, w, &err);
 	if (!op) {
 		drop_map(w);
@@ -118,7 +123,7 @@ static void send_attrs(struct cp_up_file *f)
 	haw_attrs attrs = {0};
 
 	/* The hole at the end. */
-	if (f->extent_end < f->source.size && !f->whole) {
+	if (f->resumed || (f->extent_end < f->source.size && !f->whole)) {
 		attrs.flags = HAW_ATTR_SIZE;
 		attrs.size = f->source.size;
 		set_attrs(f, &attrs, attrs_done);
@@ -189,13 +194,13 @@ static bool send_small(struct cp_up_file *f)
 }
 
 /* Move to the next piece that is no hole; false at the end. */
-static bool find_extent(struct cp_up_file *f)
+static bool find_data(struct cp_up_file *f)
 {
 	uint64_t begin, end;
 
 	if (f->next_offset < f->extent_end)
 		return true;
-	if (f->whole && f->next_offset < f->source.size) {
+	if ((f->whole || f->dense) && f->next_offset < f->source.size) {
 		f->extent_end = f->source.size;
 		return true;
 	}
@@ -206,10 +211,26 @@ static bool find_extent(struct cp_up_file *f)
 	return true;
 }
 
+/* And of that, to what an earlier run has not brought there. */
+static bool find_extent(struct cp_up_file *f)
+{
+	while (find_data(f)) {
+		uint64_t end = f->extent_end;
+
+		if (!f->resumed)
+			return true;
+		if (cp_ranges_missing(&f->have, &f->next_offset, &end)) {
+			f->piece_end = end;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool send_piece(struct cp_up_file *f)
 {
 	struct cp_session *s = f->dir->up->s;
-	uint64_t len = f->extent_end - f->next_offset;
+	uint64_t len = (f->resumed ? f->piece_end : f->extent_end) - f->next_offset;
 	haw_error err;
 	const uint8_t *view;
 	struct cp_map *map;

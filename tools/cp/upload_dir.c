@@ -258,10 +258,11 @@ static void make(struct cp_up_dir *dir, enum cp_up_kind kind)
 }
 
 /* Servers without posix-rename may not rename directories at all (some link and unlink): there the
- * directory is made under its final name, and each file gets a temporary one. */
+ * directory is made under its final name, and each file gets a temporary one. So it is with --resume, which
+ * has to find them there the next time. */
 static void stage(struct cp_up_dir *dir)
 {
-	if (!(session(dir)->extensions & HAW_SFTP_POSIX_RENAME)) {
+	if (!(session(dir)->extensions & HAW_SFTP_POSIX_RENAME) || session(dir)->args->resume) {
 		make(dir, CP_UP_LISTED);
 		return;
 	}

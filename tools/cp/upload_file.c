@@ -14,7 +14,6 @@
 #include "upload.h"
 #include "verify.h"
 
-static void open_file(struct cp_up_file *f);
 static void fail_plain(struct cp_up_file *f, const char *reason);
 
 static struct cp_session *session(const struct cp_up_file *f)
@@ -30,6 +29,7 @@ static void destroy(struct cp_up_file *f)
 
 	session(f)->flow.files--;
 	cp_source_close(&f->source);
+	cp_ranges_free(&f->have);
 	free(f->data);
 	free(f->local);
 	free(f->final);
@@ -81,8 +81,9 @@ void cp_up_file_again(struct cp_up_file *f)
 	}
 	s->report.retries++;
 	f->postponed = f->failed = f->created = f->closed = f->cleared = false;
+	f->verified = false;
 	f->next_offset = f->extent_end = 0;
-	open_file(f);
+	cp_up_file_open(f);
 }
 
 static void remove_done(void *user, struct cp_reply *op)
@@ -96,6 +97,12 @@ static void remove_done(void *user, struct cp_reply *op)
 	leave(f);
 }
 
+/* Whether a later run is to go on with what is there. */
+static bool keeps(const struct cp_up_file *f)
+{
+	return session(f)->args->resume && f->temporary && !f->data && !cp_running(session(f));
+}
+
 /* Nothing half-written stays, under whatever name. */
 static void abandon(struct cp_up_file *f)
 {
@@ -103,7 +110,11 @@ static void abandon(struct cp_up_file *f)
 	struct cp_reply *op = NULL;
 
 	f->failed = true;
-	if (f->created && !f->in_place && !session(f)->lost)
+	if (f->created && session(f)->args->resume && !cp_running(session(f)))
+		cp_up_record(f, true); /* and what is there stays */
+	else
+		cp_up_record_forget(f);
+	if (f->created && !f->in_place && !session(f)->lost && !keeps(f))
 		op = cp_sftp_remove(session(f), f->path, remove_done, f, &err);
 	if (!op)
 		leave(f);
@@ -113,6 +124,7 @@ static void succeed(struct cp_up_file *f)
 {
 	struct cp_session *s = session(f);
 
+	cp_up_record_forget(f);
 	cp_report_file(&s->report, f->local, f->source.size);
 	destroy(f);
 }
@@ -225,6 +237,12 @@ static bool reopen(struct cp_up_file *f, const haw_error *err)
 	haw_error ignored;
 	struct cp_reply *op;
 
+	if (f->resumed) {
+		/* What was there cannot be gone on with. */
+		f->resumed = f->dense = false;
+		cp_ranges_free(&f->have);
+		return true;
+	}
 	if (f->temporary && refused && f->standing.flags) {
 		/* The directory takes no new names: into what stands there. */
 		f->temporary = false;
@@ -261,7 +279,7 @@ static void open_done(void *user, struct cp_reply *op)
 	if (code < 0) {
 		code = cp_reply_result(op, &err);
 		if (!f->dir->failed && cp_running(s) && reopen(f, &err)) {
-			open_file(f);
+			cp_up_file_open(f);
 			return;
 		}
 		/* One word about the directory is enough. */
@@ -289,11 +307,13 @@ static uint32_t mode_of(const struct cp_up_file *f)
 	return f->source.st.st_mode & 0777;
 }
 
-static void open_file(struct cp_up_file *f)
+void cp_up_file_open(struct cp_up_file *f)
 {
 	const haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = mode_of(f)};
 	uint32_t flags =
-		HAW_OPEN_WRITE | HAW_OPEN_CREATE | (f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE);
+		HAW_OPEN_WRITE | (f->resumed	? 0
+				  : f->in_place ? HAW_OPEN_CREATE | HAW_OPEN_TRUNCATE
+						: HAW_OPEN_CREATE | HAW_OPEN_EXCLUSIVE);
 	haw_error err;
 	struct cp_reply *op;
 
@@ -323,10 +343,10 @@ static void open_as(struct cp_up_file *f, bool in_place)
 	f->in_place = in_place;
 	f->temporary = !in_place;
 	f->path = in_place ? strdup(f->final) : cp_temp_path(f->final);
-	if (f->path)
-		open_file(f);
-	else
+	if (!f->path)
 		fail_plain(f, "out of memory");
+	else if (!cp_up_resume(f))
+		cp_up_file_open(f);
 }
 
 static void resolve_done(void *user, struct cp_reply *op)
@@ -428,7 +448,7 @@ static void begin(struct cp_up_file *f, const char *as)
 	case CP_UP_FRESH:
 		f->path = cp_join(f->dir->path, as);
 		if (f->path)
-			open_file(f);
+			cp_up_file_open(f);
 		else
 			fail_plain(f, "out of memory");
 		break;

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""--resume: a copy that was killed is gone on with, as far as what is there is known to be good."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import trees
+from relay import Network
+from suite import check, files_below, main, same, says, succeeded
+
+SIZE = 24 << 20
+
+
+def operands(client, source, target, up):
+    return (source, client.remote(target)) if up else (client.remote(source), target)
+
+
+def part_of(target):
+    return os.path.join(os.path.dirname(target), b'.' + os.path.basename(target) + b'.hawser-part')
+
+
+def records(client):
+    top = os.path.join(client.home, '.local/state/hawser/resume')
+    return [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+
+
+class Killed:
+    """A copy that was killed, and the relay through which it is gone on with."""
+
+    def __init__(self, world, up, how=signal.SIGKILL, options=('--resume',)):
+        self.up = up
+        self.source, self.target = world.path(b'f'), world.path(b'f')
+        trees.make_file(self.source, SIZE)
+        self.network = Network(world.server.port, rate=8_000_000)
+        self.client = world.new_client(world.server, self.network.port)
+        child = self.client.start(*options, *operands(self.client, self.source, self.target, up))
+        deadline = time.monotonic() + 30
+        while self.network.forwarded['up' if up else 'down'] < 14 << 20:
+            check(time.monotonic() < deadline and child.poll() is None, 'the copy did not go on')
+            time.sleep(0.02)
+        child.send_signal(how)
+        child.communicate(timeout=20)
+        check(child.returncode == -how, f'status {child.returncode}')
+        check(not os.path.exists(self.target), 'a part stands under the final name')
+        time.sleep(0.3)  # the server finishes what it had received
+        self.network.rate = None
+
+    def record(self):
+        if self.up:
+            found = records(self.client)
+        else:
+            found = [path for path in files_below(os.path.dirname(self.target)) if b'.hawser-ranges' in path]
+        check(len(found) == 1, f'records: {found}')
+        return found[0]
+
+    def go_on(self, *options):
+        result = self.client.cp('--json', '-v', '--resume', *options,
+                                *operands(self.client, self.source, self.target, self.up))
+        succeeded(result)
+        check(trees.same_file(self.source, self.target), f'differs: {result}')
+        left = os.listdir(os.path.dirname(self.target))
+        check(left == [b'f'], f'left over: {left}')
+        check(not records(self.client), 'the record was left over')
+        return result, result.summary()['resumed_bytes']
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.network.stop()
+
+
+def killed(world, up, how):
+    with Killed(world, up, how) as k:
+        k.record()
+        result, resumed = k.go_on()
+        check(4 << 20 < resumed < SIZE, f'{resumed} bytes were there')
+        check(result.summary()['bytes'] <= SIZE - resumed, f'more was moved than was missing: {result}')
+        says(result, 'recorded')
+
+
+def damaged_record(world, up):
+    """At some byte, cut short, or empty: ignored with a note, and the copy is right."""
+    for number in range(3):
+        with Killed(world, up) as k:
+            path = k.record()
+            with open(path, 'rb') as file:
+                text = file.read()
+            at = random.randrange(len(text))
+            with open(path, 'wb') as file:
+                file.write([text[:at] + bytes([text[at] ^ 1]) + text[at + 1:], text[:at], b''][number])
+            result, resumed = k.go_on()
+            says(result, 'damaged')
+            check((resumed > 0) == up, f'{resumed} bytes were there')  # an upload is compared
+
+
+def source_changed(world, up):
+    """Another file of the same length by the next run: nothing of the old one is in the copy."""
+    with Killed(world, up) as k:
+        k.record()
+        trees.make_file(k.source, SIZE, b'other')
+        os.utime(k.source, (1_600_000_000, 1_600_000_000))
+        k.go_on()
+
+
+def lying_part(world, up):
+    """What stands under the temporary name is as long as the source, but without a record: worth nothing
+    by itself."""
+    with Killed(world, up) as k:
+        os.unlink(k.record())
+        with open(part_of(k.target), 'r+b') as file:
+            file.seek(3 << 20)
+            file.write(b'\0' * 5000)
+            file.truncate(SIZE)
+        result, resumed = k.go_on()
+        check((resumed > 0) == up, f'{resumed} bytes were there')
+
+
+def link_in_its_place(world, up):
+    """A link under the temporary name is not written through."""
+    with Killed(world, up) as k:
+        victim = world.path(b'victim')
+        trees.make_file(victim, 1000)
+        before = trees.digest(victim)
+        os.unlink(part_of(k.target))
+        os.symlink(victim, part_of(k.target))
+        k.go_on()
+        check(trees.digest(victim) == before, 'written through a link')
+
+
+def without_record(world):
+    """The first run knew nothing of --resume: what it left is read back and compared."""
+    with Killed(world, True, options=()) as k:
+        result, resumed = k.go_on()
+        check(resumed > 4 << 20, f'{resumed} bytes were there')
+        says(result, 'compared')
+
+
+def tree(world, up):
+    """Partial files inside a tree are found too."""
+    source, target = world.path(b'tree'), world.path(b'tree')
+    trees.make_many(source, 40, 2000)
+    trees.make_file(os.path.join(source, b'large'), SIZE)
+    with Network(world.server.port, rate=8_000_000) as network:
+        client = world.new_client(world.server, network.port)
+        child = client.start('--resume', '-r', *operands(client, source, target, up))
+        deadline = time.monotonic() + 30
+        while network.forwarded['up' if up else 'down'] < 14 << 20:
+            check(time.monotonic() < deadline and child.poll() is None, 'the copy did not go on')
+            time.sleep(0.02)
+        child.kill()
+        child.communicate(timeout=20)
+        time.sleep(0.3)
+        network.rate = None
+        result = client.cp('--json', '--resume', '-r',
+                           *operands(client, os.path.join(source, b'.'), target, up))
+    succeeded(result)
+    same(source, target)
+    check(result.summary()['resumed_bytes'] > 4 << 20, f'{result.summary()}')
+
+
+def tests():
+    for up in (True, False):
+        word = 'upload' if up else 'download'
+        for how in (signal.SIGKILL, signal.SIGINT):
+            yield f'killed {word} {how.name}', killed, (up, how)
+        for test in (damaged_record, source_changed, lying_part, link_in_its_place, tree):
+            yield f'{test.__name__} {word}', test, (up,)
+    yield without_record
+
+
+if __name__ == '__main__':
+    sys.exit(main(tests()))
