@@ -26,6 +26,9 @@ CODES = {errno.ENOENT: NO_SUCH_FILE, errno.ENOTDIR: NO_SUCH_FILE, errno.EACCES: 
 # Names that a directory cannot hold; each would lead out of the destination, or into nothing.
 EVIL_NAMES = [b'../escaped', b'..', b'/tmp/escaped', b'sub/escaped', b'../../escaped', b'', b'a\0b', b'trap/planted']
 
+# What would set a terminal's title.
+ESCAPE = b'\x1b]0;owned\x07'
+
 
 def string(data):
     return struct.pack('>I', len(data)) + data
@@ -72,6 +75,7 @@ class Server:
         self.handles, self.next_handle = {}, 0
         self.replies, self.count = [], 0
         self.random = random.Random(7)
+        self.endless = 0
 
     # ---- Packets ----
 
@@ -168,6 +172,11 @@ class Server:
             self.send(NAME, struct.pack('>II', number, 0xffffffff))
         elif self.trait == 'too-much-data' and kind == READ:
             self.send(DATA, struct.pack('>I', number) + string(b'x' * 260_000))
+        elif self.trait == 'answers-twice':
+            self.status(number, FAILURE)
+            self.status(number, FAILURE)
+        elif self.trait == 'loud-errors':
+            self.status(number, FAILURE, ESCAPE * 5000)
         elif self.trait == 'dies':
             os._exit(3)
         elif self.trait == 'status-for-data' and kind == READ:
@@ -279,10 +288,23 @@ class Server:
             # The same name twice: first a link to elsewhere, then a directory with a file in it.
             info = os.lstat('/')
             listed += [(b'trap', attrs(info, mode=stat.S_IFDIR | 0o755))]
+        if self.trait == 'file-trap' and b'trap' in names:
+            # The same with a file.
+            listed += [(b'trap', attrs(os.stat(__file__), 100, stat.S_IFREG | 0o644))]
+        if self.trait == 'duplicates':
+            listed *= 3
+        if self.trait == 'long-names' and b'good' in names:
+            listed[:0] = [(ESCAPE + b'n' * size, attrs(os.stat(__file__), 100)) for size in (256, 5000, 60_000)]
         return listed
 
     def readdir(self, number, reader):
         listed = self.handles[reader.string()]
+        if self.trait == 'endless-listing' and not listed:
+            # Ever new names, of what no client copies, and of small files.
+            info = os.stat(__file__)
+            self.endless += 1
+            listed = [(b'%s%d-%d' % (ESCAPE, self.endless, n), attrs(info, mode=stat.S_IFIFO if n else None))
+                      for n in range(50)]
         if not listed:
             self.status(number, EOF)
             return

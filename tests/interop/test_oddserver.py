@@ -3,7 +3,12 @@
 """SFTP servers that are unlike OpenSSH's, unhelpful, wrong, or evil (oddserver.py has their traits)."""
 
 import os
+import re
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 
 import trees
 from suite import check, ended, files_below, main, same, says, succeeded
@@ -138,19 +143,128 @@ def link_trap(world):
     check(os.path.exists(os.path.join(target, b'tree', b'good')), 'the good file is missing')
 
 
+def file_trap(world):
+    """Nor is a file written through such a link."""
+    source, target, outside = world.path(b'tree'), world.path(), world.path()
+    os.makedirs(source)
+    os.symlink(os.path.join(outside, b'victim'), os.path.join(source, b'trap'))
+    with Odd(world, 'file-trap') as client:
+        for content in (None, b'precious'):
+            if content:
+                with open(os.path.join(outside, b'victim'), 'wb') as file:
+                    file.write(content)
+            for pattern in (source, source + b'/*', source + b'/.'):
+                ended(client.cp('-r', client.remote(pattern), target), 0, 1, 3)
+                found = [open(os.path.join(outside, name), 'rb').read() for name in os.listdir(outside)]
+                check(found == ([content] if content else []), f'written through the link: {found}')
+
+
+def duplicates(world):
+    """A name that is listed three times arrives once, whole, whatever is said of the others."""
+    source, target = sample(world), world.path()
+    with Odd(world, 'duplicates') as client:
+        for _ in range(2):
+            ended(client.cp('-rp', client.remote(source), target), 0, 1)
+            nothing_half_written(source, os.path.join(target, b'tree'))
+    check(os.listdir(target) == [b'tree'], f'{os.listdir(target)}')
+
+
+def long_names(world):
+    """Names that no file system holds are named, escaped and cut short, and the others arrive."""
+    source, target = world.path(b'tree'), world.path()
+    os.makedirs(source)
+    trees.make_file(os.path.join(source, b'good'), 100)
+    with Odd(world, 'long-names') as client:
+        for operand in (source, source + b'/*'):
+            result = client.cp('-r', client.remote(operand), target)
+            ended(result, *([0, 1, 3] if operand.endswith(b'*') else [1]))
+            check(len(result.err) < 40_000, f'{len(result.err)} bytes said')
+            check(not set(result.err) & {0x1b, 0x07}, f'raw control characters: {result}')
+    check(os.path.exists(target + b'/tree/good') and os.path.exists(target + b'/good'), 'the good file is missing')
+
+
+def loud_errors(world):
+    source, target = sample(world), world.path(b'target')
+    for up in (True, False):
+        with Odd(world, 'loud-errors') as client:
+            result = client.cp('-r', *((source, client.remote(target)) if up else (client.remote(source), target)))
+        ended(result, 1)
+        says(result, 'owned')
+        check(not set(result.err) & {0x1b, 0x07}, f'raw control characters: {result}')
+        check(len(result.err) < 500_000, f'{len(result.err)} bytes said')
+
+
+def loud_banner(world):
+    """A banner cannot do more to a terminal than begin lines."""
+    banner = os.path.join(world.fresh(), 'banner')
+    with open(banner, 'wb') as file:
+        file.write(b'\x1b]0;owned\x07 \x9b2J welcome\r\n')
+    server = world.new_server(options=[f'Banner {banner}'])
+    client = world.new_client(server)
+    result = client.cp('/etc/hostname', client.remote(world.path(b'f')))
+    succeeded(result)
+    says(result, 'owned', 'welcome')
+    check(not set(result.err) & {0x1b, 0x07, 0x0d, 0x9b}, f'raw control characters: {result}')
+    server.stop()
+
+
+def endless_listing(world):
+    """A directory without end costs time, not memory, and a signal ends it."""
+    source, target = world.path(b'tree'), world.path()
+    os.makedirs(source)
+    with Odd(world, 'endless-listing') as client, tempfile.TemporaryFile() as said:
+        child = subprocess.Popen([client.hawser, 'cp', '-P', str(client.port), '-r', client.remote(source), target],
+                                 env=client.environment(), stdout=said, stderr=said)
+        time.sleep(4)
+        check(child.poll() is None, 'it has ended')
+        with open(f'/proc/{child.pid}/status') as file:
+            resident = int(re.search(r'VmRSS:\s*(\d+)', file.read()).group(1))
+        child.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        check(child.wait(timeout=30) == -15, f'status {child.returncode}')
+        check(time.monotonic() - begin < 10, 'the signal was heeded late')
+        said.seek(0)
+        check(not set(said.read()) & {0x1b, 0x07}, 'raw control characters')
+    check('HAWSER_TEST_PATIENCE' in os.environ or resident < 150_000, f'{resident} KiB of memory')
+
+
+def evil_names_between(world):
+    """From one host to another such names are refused as well."""
+    source, top = world.path(b'tree'), world.path()
+    target = os.path.join(top, b'one', b'two')
+    os.makedirs(target)
+    os.makedirs(os.path.join(source, b'evil'))
+    trees.make_file(os.path.join(source, b'evil/good'), 100)
+    trees.make_file(os.path.join(source, b'evil/evil'), 100)
+    count = os.path.join(world.fresh(), 'count')
+    program = os.path.join(world.fresh(), 'program')
+    with open(program, 'w') as file:
+        # The first of the two servers is the source's.
+        file.write(f'#!/bin/sh\necho >> {count}\n[ $(wc -l < {count}) = 1 ] || exec /usr/lib/openssh/sftp-server\n'
+                   f'exec {sys.executable} {HERE}/oddserver.py evil-names {world.fresh()}\n')
+    os.chmod(program, 0o755)
+    result = world.client.run('cp', '-D', program, '-r', b'one:' + source, b'two:' + target)
+    ended(result, 1)
+    says(result, 'refused')
+    found = sorted(os.path.relpath(path, top) for path in files_below(top))
+    check(found == [b'one/two/tree/evil/evil', b'one/two/tree/evil/good'], f'written: {found}')
+    check(not os.path.exists('/tmp/escaped'), '/tmp/escaped was written')
+
+
 def tests():
     for trait in ('plain', 'short-reads', 'small-reads', 'shuffled', 'small-packets', 'noisy'):
         yield f'copies well: {trait}', copies_well, (trait,)
     for trait in ('says-larger', 'says-smaller', 'says-empty', 'says-vast'):
         yield f'lies: {trait}', lies_about_sizes, (trait,)
-    for trait in ('unknown-number', 'huge-length', 'empty-packet', 'short-packet', 'wrong-answer', 'dies'):
+    for trait in ('unknown-number', 'huge-length', 'empty-packet', 'short-packet', 'wrong-answer', 'answers-twice', 'dies'):
         for up in (True, False):
             yield f'breaks protocol: {trait} {"up" if up else "down"}', breaks_protocol, (trait, up)
     for trait in ('too-much-data', 'status-for-data', 'empty-data'):
         yield f'breaks protocol: {trait}', breaks_protocol, (trait, False)
     for trait in ('old-version', 'garbage-version', 'silent'):
         yield f'fails to start: {trait}', fails_to_start, (trait,)
-    yield from [fails_close, evil_names, link_trap]
+    yield from [fails_close, evil_names, evil_names_between, link_trap, file_trap, duplicates, long_names, loud_errors,
+                loud_banner, endless_listing]
 
 
 if __name__ == '__main__':

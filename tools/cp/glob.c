@@ -56,6 +56,9 @@ static bool matches(const char *component, const haw_name *entry, char *name, si
 	if (entry->name.len == 0 || entry->name.len >= size ||
 	    memchr(entry->name.ptr, '/', entry->name.len) || memchr(entry->name.ptr, 0, entry->name.len))
 		return false;
+	/* These lead elsewhere than into the directory; who wants them writes them. */
+	if (haw_span_is(entry->name, ".") || haw_span_is(entry->name, ".."))
+		return false;
 	memcpy(name, entry->name.ptr, entry->name.len);
 	name[entry->name.len] = '\0';
 	return fnmatch(component, name, FNM_PERIOD) == 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A directory between two servers. It is listed to its end, files starting as their names come; then its
- * directories follow, so that one listing is open at a time. It is complete when all in it is.
+ * directories follow, so that one listing is open at a time (of thousands some come before, so that they do
+ * not fill the memory). It is complete when all in it is.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "upload.h"
 
 /* No path is so deep on any system; a ring of links is, with -L. */
-enum { DEPTH_MAX = PATH_MAX / 2 };
+enum { DEPTH_MAX = PATH_MAX / 2, KEPT_MAX = 4096 };
 
 /* Directories of the one that is being walked. */
 struct entry {
@@ -25,6 +26,7 @@ struct entry {
 struct walk {
 	struct cp_relay_dir *dir;
 	struct entry *first, **end;
+	unsigned kept;
 };
 
 static haw_sftp *from(const struct cp_relay_dir *dir)
@@ -360,6 +362,7 @@ static void keep(struct walk *w, const char *name, const haw_attrs *attrs, char 
 	memcpy(entry->name, name, len);
 	*w->end = entry;
 	w->end = &entry->next;
+	w->kept++;
 }
 
 static void take_kind(struct walk *w, const char *source, const char *name, const haw_attrs *attrs,
@@ -426,6 +429,8 @@ static void take_entry(struct walk *w, const haw_name *entry)
 	free(source);
 }
 
+static void descend(struct walk *w);
+
 static void list(struct walk *w)
 {
 	struct cp_relay *r = w->dir->r;
@@ -447,6 +452,8 @@ static void list(struct walk *w)
 		for (size_t i = 0; i < count && cp_relay_running(r); i++)
 			take_entry(w, &names[i]);
 		haw_op_free(op);
+		if (w->kept >= KEPT_MAX)
+			descend(w);
 	}
 	haw_file_free(listing);
 	if (code < 0 && code != HAW_EEND) {
@@ -471,6 +478,8 @@ static void descend(struct walk *w)
 		free(entry->real);
 		free(entry);
 	}
+	w->end = &w->first;
+	w->kept = 0;
 }
 
 void cp_relay_directory(struct cp_relay_dir *parent, const char *source, const char *name,
