@@ -50,7 +50,7 @@ haw_key *haw_pem_parse(haw_span data, const char *passphrase, bool *encrypted, h
 
 	*encrypted = false;
 	if (!looks_like_key(data)) {
-		haw_key_format_error(err, "not a private key in OpenSSH's format or PEM");
+		haw_key_format_error(err, "not a private key in OpenSSH's format, PEM or PuTTY's format");
 		return NULL;
 	}
 	bio = BIO_new_mem_buf(data.ptr, (int)data.len);
