@@ -195,7 +195,7 @@ static int check_suites(const struct run *r, haw_error *err)
 
 static bool prepare(struct run *r, const char *what, const char *argument, haw_error *err)
 {
-	haw_host_config *config = tool_config_load("", err);
+	haw_host_config *config = tool_config_load("", NULL, err);
 
 	if (config && check_suites(r, err) == 0)
 		r->selector = tool_backends_selector(&r->options, config, err);

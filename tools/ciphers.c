@@ -291,7 +291,7 @@ static bool calibrate(haw_selector *selector)
 /* What the configuration says; NULL and an error. */
 static haw_selector *configure(struct arguments *a, haw_error *err)
 {
-	haw_host_config *config = tool_config_load("", err);
+	haw_host_config *config = tool_config_load("", NULL, err);
 	haw_selector *selector = NULL;
 
 	if (config && (a->json || tool_config_flag(config, "Json", &a->json, err) == 0) &&

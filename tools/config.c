@@ -41,12 +41,12 @@ static int load_files(haw_config *config, haw_error *err)
 	return haw_config_load_file(config, SYSTEM_FILE, HAW_CONFIG_SYSTEM | HAW_CONFIG_OPTIONAL, err);
 }
 
-haw_host_config *tool_config_load(const char *host, haw_error *err)
+haw_host_config *tool_config_load(const char *host, const char *user, haw_error *err)
 {
 	haw_config *config = haw_config_new_options(keywords, err);
 	haw_host_config *found = NULL;
 
-	if (config && load_files(config, err) == 0)
+	if (config && (!user || haw_config_set_login(config, user, err) == 0) && load_files(config, err) == 0)
 		found = haw_config_lookup(config, host, err);
 	haw_config_free(config);
 	return found;

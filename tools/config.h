@@ -10,8 +10,9 @@
 
 #include <hawser/config.h>
 
-/* What the files say for HOST ("" where there is none). NULL and an error that names file and line. */
-haw_host_config *tool_config_load(const char *host, haw_error *err);
+/* What the files say for HOST ("" where there is none) and the USER there (NULL: the local one's name). NULL
+ * and an error that names file and line. */
+haw_host_config *tool_config_load(const char *host, const char *user, haw_error *err);
 /* The first value of the option NAME, which is yes or no, into *VALUE, which keeps its value if there is
  * none. Negative with an error that names file and line. CONFIG may be NULL. */
 int tool_config_flag(const haw_host_config *config, const char *name, bool *value, haw_error *err);

@@ -93,7 +93,7 @@ void tool_config_free_arguments(char **arguments)
 
 char **tool_config_arguments(char *const *argv, haw_error *err)
 {
-	haw_host_config *config = tool_config_load("", err);
+	haw_host_config *config = tool_config_load("", NULL, err);
 	/* One decides against the other. */
 	bool pace = is_given(argv, "--quick") || is_given(argv, "--full");
 	struct words words = {0};

@@ -46,12 +46,15 @@ HAW_API haw_config *haw_config_new(haw_error *err);
 /* The same for a program with KEYWORDS of its own (ending with NULL; copied), in place of ssh's: letter case
  * and dashes in them do not count, so "backend-module" is BackendModule too. Every value is kept for
  * haw_host_config_option; unknown keywords are errors; relative Includes start at the including file; Match
- * knows all, host, originalhost and localuser. haw_config_set is not for these, and haw_config_load_default
- * loads ssh's files. */
+ * compares user with what haw_config_set_login says. haw_config_set is not for these, and
+ * haw_config_load_default loads ssh's files. */
 HAW_API haw_config *haw_config_new_options(const char *const *keywords, haw_error *err);
 HAW_API void haw_config_free(haw_config *config);
 /* Use HOME as home directory ("~", %d, the default files) instead. Before anything is loaded. */
 HAW_API HAW_MUST_USE int haw_config_set_home(haw_config *config, const char *home, haw_error *err);
+/* The user on the other side, where no User line says it; by default the local user's name. Copied. Before
+ * haw_config_lookup. HAW_ENOMEM. */
+HAW_API HAW_MUST_USE int haw_config_set_login(haw_config *config, const char *login, haw_error *err);
 
 /* Set one keyword, as -o has it: "Keyword=value" or "Keyword value". What was set first wins, and
  * wins over every file. Host, Match and Include cannot be set. HAW_EFORMAT with a sentence for text

@@ -15,6 +15,7 @@ from harness import check  # noqa: E402
 class Command:
     def __init__(self, program, modules, home=None):
         self.program, self.modules = os.path.abspath(program), os.path.abspath(modules)
+        self.wrapper = []
         self.home = home or tempfile.mkdtemp(prefix='hawser-tools-')
         self.environment = {k: v for k, v in os.environ.items()
                             if not k.startswith(('HAWSER_', 'XDG_'))}
@@ -38,7 +39,7 @@ class Command:
         shutil.rmtree(os.path.join(self.home, '.config'), ignore_errors=True)
 
     def run(self, *arguments, timeout=100, **environment):
-        done = subprocess.run([self.program, *arguments], env={**self.environment, **environment}, cwd=self.home,
+        done = subprocess.run([*self.wrapper, self.program, *arguments], env={**self.environment, **environment}, cwd=self.home,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
         check(done.returncode >= 0, f'{arguments} died of signal {-done.returncode}: {done.stderr}')
         return done

@@ -5,12 +5,14 @@
 usage: test_options.py HAWSER MODULES [WORD...]
 """
 
+import getpass
 import os
 import shutil
+import subprocess
 import sys
 
 from command import Command
-from harness import Report, check, finish
+from harness import Report, Skip, check, finish
 
 GCM, OTHER = 'aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'
 command = Command(sys.argv[1], sys.argv[2])
@@ -63,6 +65,52 @@ def blocks_hold_for_the_host():
     command.suites()
 
 
+def blocks_hold_for_the_user_and_what_a_command_says():
+    mark = os.path.join(command.home, 'mark')
+    path = command.configure(f'Match user anna host one\n\tBackend * nonexistent\n'
+                             f'Match exec "test %h = two && touch {mark}"\n\tBackend * missing\n'
+                             f'Match !exec false localuser {getpass.getuser()}\n\tBackend {GCM} openssl\n')
+    command.refused('cp', '/etc/passwd', 'anna@one:', words=[f'{path}:2: ', 'no backend "nonexistent"'])
+    command.refused('cp', 'anna@one:x', '.', words=[f'{path}:2: ', 'no backend "nonexistent"'])
+    check(not os.path.exists(mark), 'the command says that it is the other host')
+    command.refused('cp', '/etc/passwd', 'two:', words=[f'{path}:4: ', 'no backend "missing"'])
+    check(os.path.exists(mark), 'the command was not run')
+    check('chosen by the user' in command.suites()[GCM]['reason'], 'the last block does not hold')
+    for operand in ('berta@one:', 'one:'):
+        done = command.run('cp', '-o', 'ProxyCommand=false', '-o', 'BatchMode=yes', '/etc/passwd', operand)
+        check('nonexistent' not in done.stderr and done.returncode == 255, done.stderr)
+
+
+def the_system_has_a_file_too():
+    """/etc/hawser/config, in a name space of mounts of its own: behind the user's file, and judged like it."""
+    etc = os.path.join(command.home, 'etc')
+    os.makedirs(os.path.join(etc, 'hawser'))
+    for name in ('passwd', 'group', 'nsswitch.conf', 'ld.so.cache'):
+        if os.path.exists(f'/etc/{name}'):
+            shutil.copy(f'/etc/{name}', etc)
+    path = os.path.join(etc, 'hawser', 'config')
+    within = Command(command.program, command.modules, command.home)
+    within.wrapper = ['unshare', '--mount', 'sh', '-c', f'mount --bind {etc} /etc && exec "$@"', 'sh']
+    if os.getuid() != 0 or subprocess.run([*within.wrapper, 'true'], capture_output=True).returncode:
+        raise Skip('no name space of mounts can be made here')
+    command.configure(f'Backend {OTHER} openssl\n')
+
+    def write(text):
+        with open(path, 'w') as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+
+    write(f'BackendModule {EXAMPLE}\nBackend {GCM} example\nBackend {OTHER} example\n')
+    suites = within.suites()
+    check(suites[GCM]['chosen'] == 'example', str(suites[GCM]))
+    check(suites[OTHER]['chosen'] == 'openssl', 'the user\'s file does not come first')
+    write(f'# a comment\nBackend {GCM} nonexistent\n')
+    for use in (('ciphers',), ('cp', '/etc/passwd', 'host:')):
+        within.refused(*use, words=['/etc/hawser/config:2: ', 'no backend "nonexistent"'])
+    write('Colour red\n')
+    within.refused('ciphers', words='/etc/hawser/config:1: ')
+
+
 def errors_name_file_and_line():
     for text, words in ((f'\nBackend {GCM}\n', 'write CIPHER=NAME'),
                         ('\nBackend rot13 openssl\n', 'no cipher "rot13"'),
@@ -71,7 +119,8 @@ def errors_name_file_and_line():
                         ('\nJson maybe\n', '"maybe" is not yes or no'),
                         ('\nBackendModule module.so\n', 'from the root'),
                         ('\nBackendModule /nonexistent.so\n', '/nonexistent.so cannot be read'),
-                        ('\nMatch exec true\n', 'host, originalhost and localuser'),
+                        ('\nMatch color red\n', 'originalhost, user, localuser and exec'),
+                        ('\nMatch exec\n', 'a criterion has no value'),
                         ('\nBackend "x\n', 'a quote is not closed')):
         path = command.configure(text)
         command.refused('ciphers', words=[f'{path}:2: ', words])
@@ -141,7 +190,8 @@ def main():
     report = Report(sys.argv[3:])
     try:
         for test in (option_over_environment_over_files, grammar_of_files, base_directory_is_honoured,
-                     blocks_hold_for_the_host, errors_name_file_and_line, files_that_others_may_write_are_refused,
+                     blocks_hold_for_the_host, blocks_hold_for_the_user_and_what_a_command_says,
+                     the_system_has_a_file_too, errors_name_file_and_line, files_that_others_may_write_are_refused,
                      bad_choices_are_wrong_use, modules_are_found_in_their_directory, flags_come_from_files,
                      words_of_bench):
             report.run('tools options ' + test.__name__, test)

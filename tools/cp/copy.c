@@ -77,7 +77,7 @@ static bool configure(struct cp_session *s, const struct cp_location *peer)
 	bool json = s->report.json;
 	haw_error err;
 
-	s->tool_config = tool_config_load(peer ? peer->host : "", &err);
+	s->tool_config = tool_config_load(peer ? peer->host : "", peer ? peer->user : NULL, &err);
 	if (s->tool_config && (json || tool_config_flag(s->tool_config, "Json", &json, &err) == 0)) {
 		s->report.json = json;
 		s->report.progress = s->report.progress && !json;

@@ -60,6 +60,7 @@ void haw_config_free(haw_config *config)
 	free(config->files);
 	free(config->home);
 	free(config->user);
+	free(config->login);
 	free(config);
 }
 
@@ -71,6 +72,17 @@ int haw_config_set_home(haw_config *config, const char *home, haw_error *err)
 		return haw_no_memory(err);
 	free(config->home);
 	config->home = copy;
+	return 0;
+}
+
+int haw_config_set_login(haw_config *config, const char *login, haw_error *err)
+{
+	char *copy = strdup(login);
+
+	if (!copy)
+		return haw_no_memory(err);
+	free(config->login);
+	config->login = copy;
 	return 0;
 }
 

@@ -120,7 +120,7 @@ struct haw_config_node {
 };
 
 struct haw_config {
-	char *home, *user;
+	char *home, *user, *login; /* login: on the other side, where no keyword says it; NULL: as USER */
 	uid_t uid;
 	struct haw_config_node *nodes;
 	size_t node_count, node_room;

@@ -218,7 +218,6 @@ static bool match_name(const char *name, haw_span patterns)
 static int judge(struct match *m, const char *word, bool holds)
 {
 	haw_span patterns = {(const uint8_t *)m->word, strlen(m->word)};
-	bool program = m->lookup->config->options != NULL;
 
 	if (strcasecmp(word, "host") == 0)
 		return match_name(m->host, patterns);
@@ -226,8 +225,6 @@ static int judge(struct match *m, const char *word, bool holds)
 		return match_name(m->lookup->alias, patterns);
 	if (strcasecmp(word, "localuser") == 0)
 		return haw_pattern_list_match(patterns, m->lookup->config->user, false);
-	if (program)
-		return wrong(m, "takes \"all\", or host, originalhost and localuser with patterns");
 	if (strcasecmp(word, "user") == 0)
 		return haw_pattern_list_match(patterns, m->user, false);
 	if (strcasecmp(word, "exec") == 0) {
@@ -282,7 +279,8 @@ int haw_config_match(struct haw_config_lookup *lookup, const struct haw_config_n
 	m.host = hostname && !lookup->final
 			 ? haw_config_expand(lookup, hostname, hostname->arguments[0], &how)
 			 : lookup->hostname;
-	m.user = user ? user->arguments[0] : lookup->config->user;
+	m.user = user ? user->arguments[0]
+		      : lookup->config->login ? lookup->config->login : lookup->config->user;
 	if (!m.host)
 		return lookup->err->code;
 	result = judge_line(&m, &count);
