@@ -21,6 +21,14 @@
 #define HAW_DECLASSIFY(pointer, size) ((void)(pointer), (void)(size))
 #endif
 
+/* A mask of which the compiler knows nothing, lest it see that it is all or nothing and make a branch of what
+ * is done with it, as clang does. */
+static inline uint32_t haw_kem_mask(uint32_t mask)
+{
+	__asm__("" : "+r"(mask));
+	return mask;
+}
+
 enum { HAW_KEM_KEY_SIZE = 32 };
 
 enum haw_kem_result {

@@ -302,7 +302,7 @@ static void replace_if_different(const uint8_t *a, const uint8_t *b, size_t len,
 
 	for (size_t i = 0; i < len; i++)
 		any |= a[i] ^ b[i];
-	mask = (uint8_t)-((any + 255) >> 8);
+	mask = (uint8_t)haw_kem_mask(-((any + 255) >> 8));
 	for (size_t i = 0; i < SEED; i++)
 		key[i] ^= mask & (key[i] ^ other[i]);
 }

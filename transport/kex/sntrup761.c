@@ -51,7 +51,7 @@ static bool hash(OSSL_LIB_CTX *ctx, uint8_t purpose, const uint8_t *a, size_t a_
 
 static void order(uint32_t *a, uint32_t *b)
 {
-	uint32_t swap = (uint32_t)-(int32_t)(((uint64_t)*b - *a) >> 63);
+	uint32_t swap = haw_kem_mask((uint32_t)-(int32_t)(((uint64_t)*b - *a) >> 63));
 	uint32_t different = swap & (*a ^ *b);
 
 	*a ^= different;
@@ -223,7 +223,7 @@ static uint32_t wrong_weight(const int8_t r[SNTRUP_P])
 	for (size_t i = 0; i < SNTRUP_P; i++)
 		weight += (uint32_t)r[i] & 1;
 	weight ^= SNTRUP_W;
-	return -((weight | -weight) >> 31);
+	return haw_kem_mask(-((weight | -weight) >> 31));
 }
 
 /* The r of a ciphertext. One of another weight is put in order, whatever it says then: the ciphertext made
@@ -257,7 +257,7 @@ static uint8_t difference(const uint8_t *a, const uint8_t *b, size_t len)
 
 	for (size_t i = 0; i < len; i++)
 		any |= a[i] ^ b[i];
-	return (uint8_t)-((any + 255) >> 8);
+	return (uint8_t)haw_kem_mask(-((any + 255) >> 8));
 }
 
 static enum haw_kem_result sntrup_decapsulate(OSSL_LIB_CTX *ctx, const uint8_t *secret,

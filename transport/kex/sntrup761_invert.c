@@ -8,6 +8,7 @@
  * count how often the latter went into each: f = v a and g = r a at all times, but for powers of x. A factor
  * common to g and r changes nothing, so the products modulo q may be Montgomery's, each with a factor 2^-16.
  */
+#include "transport/kex/kem.h"
 #include "transport/kex/sntrup761.h"
 
 #include <string.h>
@@ -35,7 +36,7 @@ static uint32_t nonzero(int32_t x)
  * is not zero. */
 static uint32_t choose(int32_t *delta, int32_t lowest)
 {
-	uint32_t swap = negative(-*delta) & nonzero(lowest);
+	uint32_t swap = haw_kem_mask(negative(-*delta) & nonzero(lowest));
 
 	*delta ^= (int32_t)(swap & (uint32_t)(*delta ^ -*delta));
 	++*delta;
