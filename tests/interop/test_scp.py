@@ -9,6 +9,7 @@ import sys
 import time
 
 import trees
+from relay import DOWN, Relay, UP
 from sshd import SFTP_SERVER
 from suite import check, ended, main, same, says, succeeded
 
@@ -335,6 +336,23 @@ def accepted(world):
     both(world, lambda run, target: run('-O', '-s', '-T', '-rp', remote(world, tree), target), modes=True, times='s')
 
 
+def compression(world):
+    """-C: what can be compressed is, in both directions and by both protocols."""
+    source = world.path(b'f')
+    with open(source, 'wb') as file:
+        file.write(b'compressible ' * 200_000)
+    for options, most in (([], 10_000_000), (['-C'], 500_000), (['-C', '-O'], 500_000)):
+        for up in (True, False):
+            relay = Relay(world.server.port)
+            client, target = world.new_client(world.server, relay.port), world.path(b'f')
+            operands = (source, client.remote(target)) if up else (client.remote(source), target)
+            succeeded(client.cp(*options, *operands))
+            moved = relay.forwarded[UP if up else DOWN]
+            relay.stop()
+            check(trees.same_file(source, target), 'other content')
+            check(moved < most and (options or moved > 2_600_000), f'{options}: {moved} bytes')
+
+
 def help_names_every_option(world):
     out = world.client.run('cp', '--help').out.decode()
     usage = re.search(r'\[-(\w+)\]', subprocess.run(['scp'], capture_output=True, text=True).stderr).group(1)
@@ -345,7 +363,7 @@ def help_names_every_option(world):
 def tests():
     return [program_gets_scp_s_words, program_is_ssh, program_dies, program_dies_in_the_middle, local_server,
             local_server_words, patterns, between_hosts, between_hosts_as_scp, between_hosts_never_on_disk,
-            between_hosts_and_a_server_dies, limit, requests, wrong_values, accepted, help_names_every_option]
+            between_hosts_and_a_server_dies, limit, requests, wrong_values, accepted, compression, help_names_every_option]
 
 
 if __name__ == '__main__':
