@@ -2,6 +2,7 @@
  *
  * The connections: kept, brought back when they are cut, made more of.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
  * it to half as much again, so that many clients of one server do not come back as one. */
 static const uint64_t first_pause_ns = 100000000, last_pause_ns = 15000000000;
 
-enum { GOODBYE_MS = 2000, UNAUTHENTICATED_MAX = 8 };
+enum { GOODBYE_MS = 2000, UNAUTHENTICATED_MAX = 8, FIRST_REQUESTS = 4 };
 
 /* ---- What a failure means ---- */
 
@@ -274,6 +275,7 @@ static void begin(struct cp_conn *conn)
 {
 	haw_error err;
 
+	conn->allowance = UINT_MAX;
 	conn->state = CP_CONN_CONNECTING;
 	conn->login = cp_answers_begin(&conn->s->remote.answers);
 	if (!cp_connect_start(conn->s, conn, &err)) {
@@ -306,6 +308,8 @@ static void become_ready(struct cp_conn *conn)
 			 conn->index + 1);
 		cp_report_note(&s->report, 1, line);
 	}
+	/* On a network that cuts everything soon, answers have to come before too much has been sent. */
+	conn->allowance = conn->had_been_ready ? FIRST_REQUESTS : UINT_MAX;
 	conn->had_been_ready = true;
 	s->remote.failures = 0;
 	s->remote.early = false;

@@ -315,10 +315,10 @@ bool cp_file_try(struct cp_reply *r)
 	struct cp_conn *conn = is_data(r) ? choose_for_data(file) : choose_for_file(file);
 	struct cp_place *place;
 
-	if (!conn)
+	if (!conn || conn->count >= conn->allowance)
 		return false;
 	place = &file->places[conn->index];
-	if (whole && (file->held || file->pending > place->pending)) {
+	if (whole && (file->held || file->pending > (file->in_parts ? 0 : place->pending))) {
 		hold(r);
 		return true;
 	}

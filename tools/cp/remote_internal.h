@@ -82,6 +82,7 @@ struct cp_file {
 	char *path;
 	uint32_t flags;	     /* HAW_OPEN_READ or _WRITE, to open it once more */
 	bool directory, again;
+	bool in_parts; /* WRITEs go in parts: nothing may be sent behind them before all are done */
 	bool in_place; /* the name is the user's, not of this run's making */
 	bool once;     /* what was written cannot be written again: no regular file */
 	unsigned references; /* its owner's and its requests' */
@@ -113,6 +114,7 @@ struct cp_conn {
 	struct cp_reply *first, *last; /* under way, in the order of sending */
 	unsigned count;
 	uint64_t bytes;
+	unsigned allowance; /* requests under way at most: few at first on a connection that came back */
 	uint64_t deadline_ns, patience_ns; /* of its session's opening */
 	unsigned login;			   /* its number among the logins */
 	/* For the account of what is waited for. */
@@ -169,6 +171,8 @@ struct cp_conn *cp_request_conflict(struct cp_session *s, const char *path);
 
 /* R may have been done: find that out, or make room for it. True if it is being looked after. */
 bool cp_repeat_check(struct cp_reply *r);
+/* A repeated MKDIR has failed: see whether the directory is there. */
+void cp_repeat_made(struct cp_reply *r);
 /* Whether the failure CODE of a repeated request means that it had been done before. */
 bool cp_repeat_excuses(const struct cp_reply *r, int code);
 

@@ -33,12 +33,13 @@ static void looked_at(void *user, haw_op *op)
 	/* What was to be moved is gone, so it was moved; what was to be made is there. */
 	done = r->kind == CP_RENAME ? code == HAW_ENOTFOUND : code == 0 && S_ISDIR(attrs.mode);
 	r->checked = true;
-	if (!done) {
+	if (!done && r->kind == CP_RENAME) {
 		cp_request_start(r);
 		return;
 	}
 	cp_request_detach(r);
-	cp_request_finish(r, 0);
+	r->op = NULL;
+	cp_request_finish(r, done ? 0 : HAW_ESTATUS);
 }
 
 static void look_first(struct cp_reply *r)
@@ -46,6 +47,12 @@ static void look_first(struct cp_reply *r)
 	haw_error err;
 
 	cp_request_started(r, haw_sftp_stat_start(r->conn->sftp, r->path, false, looked_at, r, &err), &err);
+}
+
+/* Afterwards, not before: requests for its entries follow at once. */
+void cp_repeat_made(struct cp_reply *r)
+{
+	look_first(r);
 }
 
 /* Opening the file again may be impossible by now, if the mode was part of it. */
@@ -70,11 +77,6 @@ bool cp_repeat_check(struct cp_reply *r)
 		clear_name(r);
 		break;
 	case CP_RENAME:
-		look_first(r);
-		return true;
-	case CP_MKDIR:
-		if (!r->mine)
-			break;
 		look_first(r);
 		return true;
 	case CP_FSETSTAT:

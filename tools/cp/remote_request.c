@@ -2,6 +2,7 @@
  *
  * Requests: begun, sent, answered.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,7 +226,7 @@ bool cp_request_try(struct cp_reply *r)
 		conn = cp_request_conflict(r->s, r->to);
 	if (!conn)
 		conn = cp_conn_choose(r->s);
-	if (!conn || conn->lost)
+	if (!conn || conn->lost || conn->count >= conn->allowance)
 		return false;
 	cp_request_attach(r, conn);
 	cp_request_start(r);
@@ -267,8 +268,10 @@ static void take_stock(struct cp_reply *r)
 	r->checked = false;
 	if (r->kind == CP_READ && r->moved > r->kept)
 		r->s->remote.answered++;
-	if (r->kind == CP_WRITE && r->s->remote.answered == r->s->remote.answered_before)
+	if (r->kind == CP_WRITE && r->s->remote.answered == r->s->remote.answered_before) {
 		r->part = CUT_PART;
+		r->file->in_parts = true;
+	}
 }
 
 void cp_request_take_back(struct cp_conn *conn)
@@ -383,6 +386,8 @@ void cp_request_done(void *user, haw_op *op)
 	}
 	r->op = op;
 	conn->s->remote.answered++;
+	if (conn->allowance < UINT_MAX / 2)
+		conn->allowance += 2;
 	if (r->sent_ns)
 		cp_conn_answered(conn, r->sent_ns);
 	if (code == 0 && r->kind == CP_WRITE && !cp_file_took_part(r))
@@ -390,6 +395,10 @@ void cp_request_done(void *user, haw_op *op)
 	if (code < 0 && r->repeated && cp_repeat_excuses(r, code)) {
 		r->op = NULL;
 		code = 0;
+	}
+	if (code < 0 && r->kind == CP_MKDIR && r->mine && r->repeated) {
+		cp_repeat_made(r);
+		return;
 	}
 	if (code == 0 && (r->kind == CP_OPEN || r->kind == CP_OPENDIR) && !take_file(r))
 		code = HAW_ENOMEM;
