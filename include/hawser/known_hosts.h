@@ -131,7 +131,8 @@ HAW_API HAW_MUST_USE int haw_known_hosts_name(const char *host, uint16_t port, b
 
 /* ---- Changing ---- */
 
-/* Append a line for HOST at PORT with KEY to the file PATH and to the handle. A missing directory of
+/* Append a line for HOST at PORT with KEY (of a certificate: the key inside) to the file PATH and to the
+ * handle. A missing directory of
  * the file is made (one level, mode 0700), a missing file too (0600). The line goes out in one
  * append; no line of the user's is touched. FLAGS: HAW_KNOWN_HOSTS_HASH. */
 HAW_API HAW_MUST_USE int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host,

@@ -186,7 +186,8 @@ typedef struct haw_transport_info {
 } haw_transport_info;
 
 HAW_API void haw_transport_get_info(const haw_transport *transport, haw_transport_info *info);
-/* The server's host key, once accepted: borrowed. */
+/* The server's host key, once accepted: borrowed. A certificate if it came as one (haw_key_certificate),
+ * whether that or the key inside was what was believed. */
 HAW_API const haw_key *haw_transport_host_key(const haw_transport *transport);
 HAW_API haw_span haw_transport_session_id(const haw_transport *transport);
 HAW_API bool haw_transport_is_open(const haw_transport *transport);

@@ -48,14 +48,6 @@ static void put_known(haw_message *m, const char *names, const haw_key *key)
 	haw_put_byte(m, '\n');
 }
 
-static const char *host_name(void)
-{
-	static char name[64];
-
-	snprintf(name, sizeof(name), "[127.0.0.1]:%u", server.port);
-	return name;
-}
-
 /* Write NAMES and KEY as the known hosts file. */
 static bool know(const char *names, const haw_key *key)
 {
@@ -180,7 +172,7 @@ static void others_are_not(void)
 		CHECK_MSG(strstr(user.log, rows[i].says), "%zu: %s", i, user.log);
 	}
 	/* A plain key that is known is as good as ever. */
-	CHECK(know(host_name(), server.host_key));
+	CHECK(know(server_name(&server), server.host_key));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		CHECK_MSG(connect_certified(&rows[i].recipe, "yes") == 0, "%zu: %s", i, err.message);
 	end();
@@ -220,6 +212,54 @@ static void every_changed_byte_is_refused(void)
 	}
 	haw_message_free(&m);
 	end();
+}
+
+/* ---- Other keys than expected ---- */
+
+/* A password that was given, and so is queued before the host's key is known, does not leave either. */
+static void a_changed_host_gets_no_password(void)
+{
+	CHECK(begin());
+	server.allow_none = false;
+	server.password = "right";
+	server.code = "1234";
+	CHECK(know(server_name(&server), other));
+	user_forget(&user);
+	user_set(&user, "StrictHostKeyChecking=off");
+	user.options.password = "right";
+	user.texts[0] = "right";
+	CHECK_MSG(user_connect(&user, server.port, &err) == HAW_EAUTH, "%s", err.message);
+	CHECK(server.passwords == 0 && server.codes == 0 && user.asked_count == 0);
+	CHECK(strstr(user.log, "REMOTE HOST IDENTIFICATION HAS CHANGED") && lines() == 1);
+	/* A host that is only unknown is another matter. */
+	CHECK(unlink(user_path(&user, "known")) == 0);
+	user_forget(&user);
+	user_set(&user, "StrictHostKeyChecking=off");
+	user.options.password = "right";
+	CHECK_MSG(user_connect(&user, server.port, &err) == 0 && server.passwords == 1, "%s", err.message);
+	end();
+}
+
+static bool is_closed(void)
+{
+	return !haw_transport_is_open(haw_client_transport(user.client));
+}
+
+/* Even a key that is known, and under a policy that accepts all: nobody is left to ask. */
+static void a_rekey_does_not_change_the_host_key(void)
+{
+	haw_key *changed = haw_key_generate("ed25519", 0, NULL, &err);
+
+	CHECK(begin());
+	CHECK(know(server_name(&server), server.host_key));
+	server.second_key = changed;
+	user_set(&user, "StrictHostKeyChecking=off");
+	CHECK_MSG(user_connect(&user, server.port, &err) == 0, "%s", err.message);
+	user_run_until(&user, is_closed, 3000);
+	CHECK(haw_transport_error(haw_client_transport(user.client), &err) == HAW_EHOSTKEY);
+	CHECK_MSG(strstr(err.message, "rekey") && lines() == 1, "%s", err.message);
+	end();
+	haw_key_free(changed);
 }
 
 /* ---- Lists of host keys ---- */
@@ -316,13 +356,6 @@ static void put_keys(haw_message *m, const haw_key *a, const haw_key *b, const h
 			put_span(m, haw_key_blob(keys[i]));
 }
 
-static void run_until(bool (*done)(void), int ms)
-{
-	for (int i = 0; i < ms / 10 && !done(); i++)
-		if (haw_loop_run(user.loop, 10, &err) < 0)
-			break;
-}
-
 static bool has_ended(void)
 {
 	return strstr(user.log, "up to date") || strstr(user.log, "changes nothing") ||
@@ -338,9 +371,9 @@ static bool connect_announced(haw_span list)
 	user_set(&user, "UpdateHostKeys=yes");
 	user_set(&user, "StrictHostKeyChecking=yes");
 	user.log[0] = '\0';
-	CHECK_OR(know(host_name(), server.host_key), false);
+	CHECK_OR(know(server_name(&server), server.host_key), false);
 	CHECK_OR(user_connect(&user, server.port, &err) == 0, false);
-	run_until(has_ended, 3000);
+	user_run_until(&user, has_ended, 3000);
 	return true;
 }
 
@@ -445,10 +478,10 @@ static void endless_lists_count_once(void)
 	server.prove = prove;
 	user_forget(&user);
 	user_set(&user, "UpdateHostKeys=yes");
-	CHECK(know(host_name(), server.host_key));
+	CHECK(know(server_name(&server), server.host_key));
 	CHECK(user_connect(&user, server.port, &err) == 0);
-	run_until(has_ended, 3000);
-	run_until(is_quiet, 200);
+	user_run_until(&user, has_ended, 3000);
+	user_run_until(&user, is_quiet, 200);
 	CHECK_MSG(lines() == 3 && server.proofs == 1, "%u proofs, %s", server.proofs, user.log);
 	CHECK(haw_transport_is_open(haw_client_transport(user.client)));
 	haw_message_free(&list);
@@ -479,7 +512,7 @@ static void replace_file(void)
 
 	haw_message_write(&m, 0);
 	haw_put_bytes(&m, "# by somebody else\n", 19);
-	put_known(&m, host_name(), server.host_key);
+	put_known(&m, server_name(&server), server.host_key);
 	put_known(&m, "elsewhere.example.org", other);
 	haw_put_byte(&m, '\0');
 	if (!user_write(&user, "known.new", (const char *)m.data) ||
@@ -523,11 +556,11 @@ static void files_that_change_meanwhile(void)
 	close(lock_fd);
 	meanwhile = remove_file;
 	CHECK(connect_announced(haw_message_all(&list)));
-	run_until(is_quiet, 100);
+	user_run_until(&user, is_quiet, 100);
 	CHECK(access(user_path(&user, "known"), F_OK) < 0);
 	meanwhile = make_directory;
 	CHECK(connect_announced(haw_message_all(&list)));
-	run_until(is_quiet, 100);
+	user_run_until(&user, is_quiet, 100);
 	CHECK(rmdir(user_path(&user, "known")) == 0);
 	meanwhile = NULL;
 	haw_message_free(&list);
@@ -544,6 +577,8 @@ int main(void)
 	RUN(others_are_not);
 	RUN(forgeries_end_the_connection);
 	RUN(every_changed_byte_is_refused);
+	RUN(a_changed_host_gets_no_password);
+	RUN(a_rekey_does_not_change_the_host_key);
 	RUN(proven_keys_are_stored);
 	RUN(unproven_keys_are_not);
 	RUN(lists_that_cannot_be_right_are_ignored);

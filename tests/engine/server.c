@@ -26,6 +26,8 @@ struct link {
 	bool closed, key_passed;
 	haw_message held_reply; /* until the next keys are in force */
 	haw_message certificate;
+	struct haw_host_identity identity;
+	bool changed; /* the identity is second_key's by now */
 };
 
 static uint64_t now_ns(void)
@@ -44,7 +46,9 @@ static void sign(struct link *link, const struct haw_event *event)
 	haw_error err;
 
 	haw_message_write(&signature, 0);
-	if (haw_hostkey_sign(link->server->host_pkey, "ssh-ed25519", event->data, &signature, &err) < 0)
+	if (link->changed ? haw_key_sign(link->server->second_key, NULL, event->data, &signature, &err) < 0
+			  : haw_hostkey_sign(link->server->host_pkey, "ssh-ed25519", event->data, &signature,
+					     &err) < 0)
 		printf("    the server cannot sign: %s\n", err.message);
 	haw_connection_host_signature(link->c, haw_message_all(&signature));
 	haw_message_free(&signature);
@@ -75,6 +79,11 @@ static void accept_or_reject(struct link *link, bool accept)
 		if (haw_connection_global_request(link->c, "hostkeys-00@openssh.com", false,
 						  haw_message_all(&s->announced), NULL, &err) < 0)
 			printf("    the server cannot announce its keys: %s\n", err.message);
+	if (accept && s->second_key) {
+		link->identity.blob = haw_key_blob(s->second_key);
+		link->changed = true;
+		haw_connection_rekey(link->c);
+	}
 }
 
 static void judge_key(struct link *link, const struct haw_auth_request *r)
@@ -310,27 +319,26 @@ static void set(haw_message *m, haw_span bytes)
 static void serve(struct server *server, int fd)
 {
 	struct haw_wire_pool *pool = haw_wire_pool_new(0, 4);
-	struct haw_host_identity identity = {
-		.key_type = haw_hostkey_type_of(server->host_pkey),
-		.blob = haw_key_blob(server->host_key),
+	struct link link = {
+		.server = server,
+		.fd = fd,
+		.identity = {haw_hostkey_type_of(server->host_pkey), haw_key_blob(server->host_key)},
 	};
 	struct haw_connection_options options = {
 		.server = true,
 		.pool = pool,
-		.identities = &identity,
+		.identities = &link.identity,
 		.identity_count = 1,
 		.kex = server->kex,
 		.compression = server->compression,
 		.moduli = {(const uint8_t *)server->moduli, server->moduli ? strlen(server->moduli) : 0},
 	};
-	struct link link = {.server = server, .fd = fd};
 
 	haw_message_write(&link.held_reply, 0);
 	set(&link.certificate, haw_message_all(&server->certificate));
-
 	if (haw_message_all(&link.certificate).len > 0)
-		identity = (struct haw_host_identity){"ssh-ed25519-cert-v01@openssh.com",
-						      haw_message_all(&link.certificate)};
+		link.identity = (struct haw_host_identity){"ssh-ed25519-cert-v01@openssh.com",
+							   haw_message_all(&link.certificate)};
 	link.c = haw_connection_new(&options, NULL);
 	link.ring = haw_ring_new(HAW_RING_SIZE, NULL);
 	if (link.c && link.ring) {
@@ -404,6 +412,14 @@ void server_announce(struct server *server, haw_span list, unsigned times)
 {
 	set(&server->announced, list);
 	server->announcements = times;
+}
+
+const char *server_name(const struct server *server)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "[127.0.0.1]:%u", server->port);
+	return name;
 }
 
 void server_stop(struct server *server)

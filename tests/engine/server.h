@@ -36,6 +36,7 @@ struct server {
 	haw_message certificate; /* presented in place of the host key; empty: none */
 	haw_message announced;	/* hostkeys-00@openssh.com, sent ANNOUNCEMENTS times after the login */
 	unsigned announcements;
+	const haw_key *second_key; /* after the login, rekey with this as the host key; NULL: do not */
 	enum server_answer (*prove)(struct server *server, haw_span session, haw_span request,
 				    haw_message *reply);
 
@@ -50,6 +51,8 @@ struct server {
 
 /* Begin to serve; false if that fails. */
 bool server_start(struct server *server);
+/* Its name in known hosts. */
+const char *server_name(const struct server *server);
 /* From the next connection on: present this certificate; send this list of host keys so many times. */
 void server_present(struct server *server, haw_span certificate);
 void server_announce(struct server *server, haw_span list, unsigned times);

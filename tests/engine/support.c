@@ -153,6 +153,13 @@ static void drop(struct user *user)
 	user->config = NULL;
 }
 
+void user_run_until(struct user *user, bool (*done)(void), int ms)
+{
+	for (int i = 0; i < ms / 10 && !done(); i++)
+		if (haw_loop_run(user->loop, 10, NULL) < 0)
+			break;
+}
+
 void user_forget(struct user *user)
 {
 	drop(user);

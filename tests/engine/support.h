@@ -46,6 +46,8 @@ void user_set(struct user *user, const char *format, ...) HAW_PRINTF(2, 3);
 haw_op *user_connect_start(struct user *user, uint16_t port, haw_error *err);
 /* The same, to the end. */
 int user_connect(struct user *user, uint16_t port, haw_error *err);
+/* Drive the loop until DONE says so, at most MS milliseconds. */
+void user_run_until(struct user *user, bool (*done)(void), int ms);
 /* Forget the client, the configuration and what was asked. */
 void user_forget(struct user *user);
 

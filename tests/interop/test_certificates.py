@@ -284,6 +284,14 @@ def order_of_algorithms(world):
     check(compared >= 5, f'only {compared} could be compared')
 
 
+def rsa_size(world):
+    """RequiredRSASize holds for the host's key and for the user's."""
+    server = world.new_server(kinds=['rsa'])
+    key = f'{{name}} {public_key(world.keys.host["rsa"])}\n'
+    agree(world, server, key, '-o', 'RequiredRSASize=2048', accepted=True)
+    agree(world, server, key, '-o', 'RequiredRSASize=2049', accepted=False, words=['2048 bits', 'RequiredRSASize'])
+
+
 def no_password_for_a_changed_host(world):
     """Under "off" the connection goes on, but the password does not leave."""
     server = world.new_server(kinds=['ed25519'], options=['PubkeyAuthentication no', 'PasswordAuthentication yes',
@@ -302,4 +310,4 @@ def no_password_for_a_changed_host(world):
 if __name__ == '__main__':
     sys.exit(main([every_type, names_and_ports, principals, validity_and_options, signature_algorithms,
                    fall_back_to_the_key, revoked, revocation_files, plain_policies, hashed_names, several_files,
-                   order_of_algorithms, no_password_for_a_changed_host]))
+                   order_of_algorithms, rsa_size, no_password_for_a_changed_host]))

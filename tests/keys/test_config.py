@@ -200,10 +200,10 @@ REFUSED = {'ProxyUseFdpass': 'yes', 'BindAddress': '127.0.0.1',
            'BindInterface': 'lo', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes',
            'PKCS11Provider': '/a.so', 'SmartcardDevice': '/a.so', 'SecurityKeyProvider': '/a.so',
            'HostbasedAuthentication': 'yes',
-           'NoHostAuthenticationForLocalhost': 'yes', 'RequiredRSASize': '4096', 'Tunnel': 'yes'}
+           'NoHostAuthenticationForLocalhost': 'yes', 'Tunnel': 'yes'}
 INERT = {'ProxyUseFdpass': 'no', 'VerifyHostKeyDNS': 'no',
          'PKCS11Provider': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',
-         'NoHostAuthenticationForLocalhost': 'no', 'RequiredRSASize': '1024', 'KnownHostsCommand': 'none'}
+         'NoHostAuthenticationForLocalhost': 'no', 'KnownHostsCommand': 'none'}
 
 
 def test_refused():

@@ -85,6 +85,8 @@ struct haw_client {
 int haw_client_load_known_hosts(struct haw_client *client, haw_error *err);
 /* The name and port (0: any) that the host is known by: HostKeyAlias, else its own. */
 const char *haw_client_known_name(const struct haw_client *client, uint16_t *port);
+/* Is KEY not an RSA key below RequiredRSASize? */
+bool haw_client_is_large_enough(const struct haw_client *client, const haw_key *key);
 /* trust_order.c: put the algorithms of known keys in front of LIST (resolved), into client->host_keys. */
 void haw_client_order_host_keys(struct haw_client *client, const char *list);
 void haw_client_judge(void *user, haw_span blob, const char *algorithm);

@@ -245,14 +245,16 @@ static void drop_useless(struct haw_client *client, struct haw_identities *list)
 	for (size_t i = 0; i < list->count;) {
 		struct haw_identity *identity = &list->items[i], gone;
 		bool allowed = is_allowed(identity, algorithms);
+		bool large = !identity->key || haw_client_is_large_enough(client, identity->key);
 
-		if (allowed && can_sign(identity)) {
+		if (allowed && large && can_sign(identity)) {
 			i++;
 			continue;
 		}
 		haw_client_log(client, 1, "the %s key %s is not tried: %s", haw_key_type_short(identity->key),
 			       haw_key_fingerprint(identity->key),
-			       !allowed ? "PubkeyAcceptedAlgorithms leaves out its type"
+			       !large	 ? "it has fewer bits than RequiredRSASize"
+			       : !allowed ? "PubkeyAcceptedAlgorithms leaves out its type"
 			       : is_token(identity->key)
 				       ? "it works through an agent only, and no agent holds it (ssh-add)"
 				       : "its private half is neither in a file nor in an agent");

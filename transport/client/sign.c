@@ -187,7 +187,7 @@ static void unlock_answered(void *asker, struct haw_question *q)
 	if (!client->unlocked && again && ask_passphrase(client, unlock_answered))
 		return;
 	haw_connection_hold_clock(client->transport->connection, false);
-	if (!client->unlocked) {
+	if (!client->unlocked || !haw_client_is_large_enough(client, client->unlocked)) {
 		haw_client_give_up_try(client);
 		return;
 	}

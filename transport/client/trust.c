@@ -120,9 +120,10 @@ static void accept_unsafe(struct haw_client *client)
 
 static void warn_changed(struct haw_client *client, const haw_known_hosts_entry *match)
 {
-	char name[600];
+	char name[600], type[100];
 
 	shown_name(client, name, sizeof(name));
+	haw_escape(type, sizeof(type), match->key_type, strlen(match->key_type));
 	haw_client_log(client, 0, "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!");
 	haw_client_log(client, 0,
 		       "either somebody is intercepting the connection to %s, or it has a new host key",
@@ -132,13 +133,13 @@ static void warn_changed(struct haw_client *client, const haw_known_hosts_entry 
 	haw_client_log(client, 0,
 		       "the known one: %s %s in %s:%zu; only if you know that the host has a new key, "
 		       "remove it: ssh-keygen -f \"%s\" -R \"%s\"",
-		       match->key_type, match->fingerprint, match->file, match->line, match->file, name);
+		       type, match->fingerprint, match->file, match->line, match->file, name);
 }
 
 static void judge_changed(struct haw_client *client, const haw_known_hosts_entry *match)
 {
 	const haw_key *key = client->judged_key;
-	char name[600];
+	char name[600], type[100];
 	haw_error err;
 
 	warn_changed(client, match);
@@ -150,7 +151,9 @@ static void judge_changed(struct haw_client *client, const haw_known_hosts_entry
 		      "Host key verification failed: the host key of %s has changed: it presents %s %s, but "
 		      "%s, line %zu, has %s %s",
 		      shown_name(client, name, sizeof(name)), haw_key_type(key), haw_key_fingerprint(key),
-		      match->file, match->line, match->key_type, match->fingerprint);
+		      match->file, match->line,
+		      haw_escape(type, sizeof(type), match->key_type, strlen(match->key_type)),
+		      match->fingerprint);
 	refuse(client, &err);
 }
 
@@ -423,16 +426,22 @@ static void judge_certificate(struct haw_client *client)
 	}
 }
 
+bool haw_client_is_large_enough(const struct haw_client *client, const haw_key *key)
+{
+	unsigned int least = client->values ? client->values->required_rsa_size : 0;
+
+	return strncmp(haw_key_type_short(key), "RSA", 3) != 0 || haw_key_bits(key) >= least;
+}
+
 static int check_size(const struct haw_client *client, haw_error *err)
 {
 	const haw_key *key = client->judged_key;
-	unsigned int least = client->values ? client->values->required_rsa_size : 0;
 
-	if (strncmp(haw_key_type_short(key), "RSA", 3) != 0 || haw_key_bits(key) >= least)
+	if (haw_client_is_large_enough(client, key))
 		return 0;
 	return haw_error_set(err, HAW_EHOSTKEY, HAW_FAULT_PEER, 0,
 			     "the RSA host key of %s has %u bits; RequiredRSASize asks for %u", client->host,
-			     haw_key_bits(key), least);
+			     haw_key_bits(key), client->values->required_rsa_size);
 }
 
 /* The caller knows which key it has to be. */
@@ -460,6 +469,15 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 
 	(void)blob;
 	(void)algorithm;
+	/* The configuration is the caller's again, and a server has no reason to change its key at a rekey.
+	 */
+	if (client->logged_in) {
+		haw_error_set(&err, HAW_EHOSTKEY, HAW_FAULT_PEER, 0,
+			      "at a rekey %s presents another host key than when the connection began",
+			      client->host);
+		refuse(client, &err);
+		return;
+	}
 	haw_key_free(client->judged_key);
 	client->judged_key = haw_key_ref(client->transport->host_key);
 	if (refuse_other(client))

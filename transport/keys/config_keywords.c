@@ -50,6 +50,7 @@ static const struct haw_keyword keywords[] = {
 	VALUE("StrictHostKeyChecking", HAW_K_STRICT),
 	VALUE("HashKnownHosts", HAW_K_HASH_KNOWN_HOSTS),
 	VALUE("HostKeyAlias", HAW_K_HOST_KEY_ALIAS),
+	VALUE("RequiredRSASize", HAW_K_REQUIRED_RSA_SIZE),
 	VALUE("UpdateHostKeys", HAW_K_UPDATE_HOST_KEYS),
 	VALUE("RevokedHostKeys", HAW_K_REVOKED_HOST_KEYS),
 	VALUE("CASignatureAlgorithms", HAW_K_CA_ALGORITHMS),
@@ -76,7 +77,6 @@ static const struct haw_keyword keywords[] = {
 	REFUSED("SecurityKeyProvider", HAW_K_SINGLE, "internal,none"),
 	REFUSED("HostbasedAuthentication", HAW_K_SINGLE, "no,false"),
 	REFUSED("NoHostAuthenticationForLocalhost", HAW_K_SINGLE, "no,false"),
-	REFUSED("RequiredRSASize", HAW_K_REQUIRED_RSA_SIZE, NULL),
 	REFUSED("Tunnel", HAW_K_SINGLE, "no,false"),
 	REFUSED("RefuseConnection", HAW_K_SINGLE, NULL),
 

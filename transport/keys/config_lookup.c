@@ -13,9 +13,6 @@
 #include "transport/keys/config_internal.h"
 #include "transport/keys/text.h"
 
-/* RSA keys below this size are refused anyway (key.h). */
-#define RSA_BITS_MIN 2048
-
 void *haw_config_own(haw_host_config *host, void *memory)
 {
 	void **owned = memory ? realloc(host->owned, (host->owned_count + 1) * sizeof(*owned)) : NULL;
@@ -144,13 +141,7 @@ static bool is_inert(const struct haw_config_node *node)
 			   node->keyword->inert ? strlen(node->keyword->inert) : 0};
 	const char *given = node->arguments[0];
 	haw_span one;
-	long bits;
-	char *end;
 
-	if (node->keyword->id == HAW_K_REQUIRED_RSA_SIZE) {
-		bits = strtol(given, &end, 10);
-		return *end == '\0' && end != given && bits >= 0 && bits <= RSA_BITS_MIN;
-	}
 	while (node->argument_count == 1 && haw_list_next(&values, &one))
 		if (one.len == strlen(given) && strncasecmp((const char *)one.ptr, given, one.len) == 0)
 			return true;

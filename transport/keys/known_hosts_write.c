@@ -116,8 +116,8 @@ out:
 	return result;
 }
 
-int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
-			const haw_key *key, unsigned int flags, haw_error *err)
+static int add_plain(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
+		     const haw_key *key, unsigned int flags, haw_error *err)
 {
 	haw_span blob = haw_key_blob(key), whole, line_span;
 	size_t room = HAW_HOSTS_NAME_MAX + strlen(haw_key_type(key)) + HAW_BASE64_SIZE(blob.len) + 4;
@@ -148,6 +148,16 @@ int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host,
 		result = haw_no_memory(err);
 out:
 	free(line);
+	return result;
+}
+
+int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
+			const haw_key *key, unsigned int flags, haw_error *err)
+{
+	haw_key *plain = haw_key_plain(key, err);
+	int result = plain ? add_plain(kh, path, host, port, plain, flags, err) : HAW_ENOMEM;
+
+	haw_key_free(plain);
 	return result;
 }
 
