@@ -74,7 +74,8 @@ typedef struct haw_transport_options {
 	haw_ask_fn ask;
 	void *user; /* to ask, banner, debug, log and closed */
 	/* Text the server shows before authentication (RFC 4252 §5.4), or in keyboard-interactive without
-	 * asking anything (RFC 4256 §3.2), escaped but for newlines. */
+	 * asking anything (RFC 4256 §3.2), escaped but for newlines; of the former at most some
+	 * 8 KiB at a time and 64 KiB altogether. */
 	void (*banner)(void *user, const char *text);
 	/* What happens, for -v: LEVEL 1 (notes) to 3 (every message); one line, escaped. */
 	void (*log)(void *user, int level, const char *line);

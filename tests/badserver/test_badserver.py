@@ -4,7 +4,7 @@
 
 usage: test_badserver.py HAWSER [NAME...]
 
-What a peer can do wrong under agreed keys is tested in memory, with two connection cores.
+What a peer can do wrong under agreed keys is in test_keyed.py, and in memory, with two connection cores.
 """
 
 import os
@@ -110,6 +110,17 @@ QUICK = [
     ('DISCONNECT with a reason',
      says(VERSION, packet(bytes([bad.DISCONNECT]) + struct.pack('>I', 12) + string(b'too many \x1b[31mof you')
                           + string(b''))), 'too many'),
+    ('DISCONNECT behind KEXINIT',
+     greets(packet(bytes([bad.DISCONNECT]) + struct.pack('>I', 2) + string(b'go \x1b]0;away\x07\xe2\x80\xae') + string(b''))),
+     'go '),
+    ('DISCONNECT of 200 KB',
+     says(VERSION, packet(bytes([bad.DISCONNECT]) + struct.pack('>I', 2) + string(b'x\x1b' * 100_000) + string(b''))), 'x'),
+    ('KEXINIT of 250 KB', says(VERSION, packet(kexinit(lists(_0=b','.join(b'kex-%d' % n for n in range(28_000)))))), None),
+    ('KEXINIT of one name of 200 KB', says(VERSION, packet(kexinit(lists(_0=b'k' * 200_000)))), None),
+    ('KEXINIT of empty names', says(VERSION, packet(kexinit(lists(_0=b',' * 10_000)))), None),
+    ('KEXINIT with ten languages of 20 KB', says(VERSION, packet(kexinit(lists(
+        _0=b'none-such-kex', _8=b'a' * 20_000, _9=b',b' * 10_000)))), None),
+    ('KEXINIT that announces a guess, and then the same again', says(VERSION, packet(kexinit(follows=True)) * 2), None),
     ('DISCONNECT cut short', says(VERSION, packet(bytes([bad.DISCONNECT, 0]))), None),
 ]
 

@@ -76,6 +76,7 @@ class Server:
         self.replies, self.count = [], 0
         self.random = random.Random(7)
         self.endless = 0
+        self.listed = 0
 
     # ---- Packets ----
 
@@ -195,6 +196,8 @@ class Server:
 
     def open(self, number, reader):
         path, flags, wanted = reader.string(), reader.u32(), reader.attrs()
+        if self.trait.startswith('endless'):
+            path = os.devnull
         mode = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}.get(flags & 3, os.O_RDONLY)
         for bit, flag in ((4, os.O_APPEND), (8, os.O_CREAT), (16, os.O_TRUNC), (32, os.O_EXCL)):
             if flags & bit:
@@ -305,12 +308,23 @@ class Server:
             self.endless += 1
             listed = [(b'%s%d-%d' % (ESCAPE, self.endless, n), attrs(info, mode=stat.S_IFIFO if n else None))
                       for n in range(50)]
+        if self.trait in ('endless-dots', 'endless-files', 'endless-again'):
+            self.readdir_for_ever(number)
+            return
         if not listed:
             self.status(number, EOF)
             return
         batch, listed[:] = listed[:50], listed[50:]
         self.send(NAME, struct.pack('>II', number, len(batch))
                   + b''.join(string(n) + string(b'') + a for n, a in batch))
+
+    def readdir_for_ever(self, number):
+        """50 names, and never the end: "..", new files, or the same file."""
+        info = attrs(os.stat(os.devnull), 0, stat.S_IFREG | 0o644)
+        self.listed += 50
+        names = [b'..' if self.trait == 'endless-dots' else b'again' if self.trait == 'endless-again'
+                 else b'endless%d' % n for n in range(self.listed - 50, self.listed)]
+        self.send(NAME, struct.pack('>II', number, 50) + b''.join(string(n) + string(b'') + info for n in names))
 
     def names(self, number, name):
         self.send(NAME, struct.pack('>II', number, 1) + string(name) + string(b'') + struct.pack('>I', 0))

@@ -251,6 +251,27 @@ def evil_names_between(world):
     check(not os.path.exists('/tmp/escaped'), '/tmp/escaped was written')
 
 
+def endless_names(world, trait):
+    """A directory without end is copied without end; that takes no memory without end, and can be ended."""
+    source, target = world.path(b'tree'), world.path()
+    os.makedirs(source)
+    with Odd(world, trait) as client:
+        child = client.start('-r', client.remote(source), target)
+        try:
+            highest = []
+            for _ in range(2):
+                time.sleep(2.5)
+                check(child.poll() is None, f'it ended: {child.poll()}')
+                with open(f'/proc/{child.pid}/status') as file:
+                    highest.append(int(re.search(r'VmHWM:\s+(\d+) kB', file.read()).group(1)))
+        finally:
+            child.terminate()
+            child.communicate(timeout=10)
+    if 'ASAN_OPTIONS' not in os.environ:
+        check(highest[1] < highest[0] * 1.3 + 4096 and highest[1] < 200_000, f'kilobytes in memory: {highest}')
+    check(child.returncode != 0, f'status {child.returncode}')
+
+
 def tests():
     for trait in ('plain', 'short-reads', 'small-reads', 'shuffled', 'small-packets', 'noisy'):
         yield f'copies well: {trait}', copies_well, (trait,)
@@ -265,6 +286,8 @@ def tests():
         yield f'fails to start: {trait}', fails_to_start, (trait,)
     yield from [fails_close, evil_names, evil_names_between, link_trap, file_trap, duplicates, long_names, loud_errors,
                 loud_banner, endless_listing]
+    for trait in ('endless-dots', 'endless-files', 'endless-again'):
+        yield f'endless names: {trait}', endless_names, (trait,)
 
 
 if __name__ == '__main__':

@@ -104,10 +104,13 @@ static bool calibrate(struct cp_session *s, const haw_host_values *values)
 static void on_banner(void *user, const char *text)
 {
 	struct cp_conn *conn = user;
+	size_t len = strlen(text);
+	char *lines = strndup(text, len > 0 && text[len - 1] == '\n' ? len - 1 : len);
 
 	/* Once is enough. */
-	if (!conn->s->args->quiet && conn->s->remote.early)
-		cp_report_note(&conn->s->report, 0, text);
+	if (lines && !conn->s->args->quiet && conn->s->remote.early)
+		cp_report_note(&conn->s->report, 0, lines);
+	free(lines);
 }
 
 static void on_conn_log(void *user, int level, const char *line)

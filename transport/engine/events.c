@@ -9,12 +9,20 @@
 #include "transport/engine/transport_internal.h"
 #include "transport/wire/ssh_numbers.h"
 
+/* Servers may send as many as they like, and terminals and logs would take them all. */
+enum { BANNERS_MAX = 65536 };
+
 static void show_banner(struct haw_transport *t, haw_span text)
 {
 	char shown[8192];
 
-	if (t->options.banner)
-		t->options.banner(t->options.user, haw_escape_lines(shown, sizeof(shown), text));
+	if (!t->options.banner || t->banner_bytes > BANNERS_MAX)
+		return;
+	haw_escape_lines(shown, sizeof(shown), text);
+	t->banner_bytes += strlen(shown) + 1;
+	if (t->banner_bytes > BANNERS_MAX)
+		haw_transport_log(t, 1, "the server's further banners are not shown");
+	t->options.banner(t->options.user, shown);
 }
 
 static void keys_in_force(struct haw_transport *t)

@@ -75,6 +75,7 @@ struct haw_transport {
 	char methods[512];
 	bool partial, methods_known, answered, password_expired;
 	unsigned change_tries;
+	size_t banner_bytes;	/* shown so far */
 
 	struct haw_channel *channels;	/* list of handles */
 	struct haw_channel *batch;	/* those that got data in this batch */
