@@ -196,12 +196,19 @@ static int start_attempt(struct haw_connect *c, struct attempt *a, const union h
 {
 	socklen_t length = address->any.sa_family == AF_INET ? sizeof(address->in) : sizeof(address->in6);
 	haw_error error;
+	int reason;
 
 	a->connect = c;
 	a->watch = (struct haw_watch){.interest = HAW_WATCH_OUT, .fn = attempt_fired};
 	a->watch.fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->watch.fd < 0)
 		return errno;
+	reason = haw_socket_set_options(a->watch.fd, &c->options.socket, &address->any);
+	if (reason != 0) {
+		close(a->watch.fd);
+		a->watch.fd = -1;
+		return reason;
+	}
 	if (connect(a->watch.fd, &address->any, length) == 0)
 		return 0;
 	/* An interrupted connect goes on by itself. */

@@ -204,6 +204,22 @@ void haw_child_free(struct haw_child *child);
 
 struct haw_connect;
 
+/* All zero: as the system has it. Strings are borrowed. */
+struct haw_socket_options {
+	const char *bind_address;   /* numeric: connect from this one */
+	const char *bind_interface; /* or from an address of this interface */
+	bool keep_alive;	    /* SO_KEEPALIVE */
+	bool has_traffic_class;
+	int traffic_class;	    /* IP_TOS, IPV6_TCLASS */
+};
+
+/* Prepare FD, which is to be connected to TO. 0, or the errno that says why it cannot come from where it
+ * shall. */
+int haw_socket_set_options(int fd, const struct haw_socket_options *options, const struct sockaddr *to);
+
+/* Whether TEXT is an address, not a name. */
+bool haw_address_is_numeric(const char *text);
+
 struct haw_connect_options {
 	const char *host;	/* name or numeric address; copied */
 	uint16_t port;
@@ -211,6 +227,7 @@ struct haw_connect_options {
 	uint64_t timeout_ns;	/* for everything, resolution included; 0: as the system has it */
 	haw_resolve_fn resolve; /* NULL: getaddrinfo on the loop's resolver thread */
 	void *resolve_user;
+	struct haw_socket_options socket;
 	/* Called once: with the stream, or NULL and the error. The connect is gone when it is called. */
 	void (*done)(void *user, struct haw_stream *stream, const haw_error *err);
 	void *user;

@@ -89,6 +89,8 @@ typedef struct haw_transport_options {
 	 * compresses from the login on, "zlib" from the first keys (RFC 4253 §6.2). Behind new keys it begins
 	 * anew. A packet from the peer becomes at most as large as a packet may be. */
 	const char *compression;
+	uint32_t exchange_timeout_ms; /* from the stream's start to the first keys in force, questions
+				       * excepted; 0: only handshake_timeout_ms */
 } haw_transport_options;
 
 /* Make a client's transport over STREAM (see stream.h) and begin the handshake. The transport closes STREAM,

@@ -3,12 +3,13 @@
 """How the command gets to a server, as the configuration says."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
 
 import trees
-from sshd import Keys, Sshd, public_key, user_name
+from sshd import Keys, Sshd, free_port, make_key, public_key, user_name
 from suite import check, ended, main, same, says, succeeded
 
 
@@ -331,6 +332,97 @@ def command_ends_with_us(world):
     check(time.monotonic() < deadline, 'the command is still there')
 
 
+# ---- Sockets ----
+
+def from_where(world):
+    client = world.new_client(world.server)
+    here = ['-P', str(world.server.port)]
+    before = world.server.log_size()
+    works(world, client, *here, '-o', 'BindAddress=127.0.0.2')
+    check('from 127.0.0.2 ' in world.server.log_text(before), 'the server saw another address')
+    works(world, client, *here, '-o', 'BindInterface=lo')
+    fails(world, client, *here, '-o', 'BindAddress=192.0.2.1', words=('assign',))
+    fails(world, client, *here, '-o', 'BindAddress=::1', words=('assign',))
+    fails(world, client, *here, '-o', 'BindAddress=localhost', words=('numeric',))
+    fails(world, client, *here, '-o', 'BindInterface=none0', words=('assign',))
+    works(world, client, *here, '-o', 'TCPKeepAlive=no', '-o', 'IPQoS=ef 0x20', '-o', 'AddressFamily=inet')
+    fails(world, client, *here, '-o', 'AddressFamily=inet6')
+
+
+def attempts(world):
+    """A server that comes late is reached at the second or third attempt, a second apart."""
+    client = world.new_client(world.server)
+    port = free_port()
+    result = fails(world, client, '-P', str(port), words=('refused',))
+    check(result.seconds < 1, f'{result}')
+    result = fails(world, client, '-P', str(port), '-o', 'ConnectionAttempts=3', words=('refused',))
+    check(1.8 < result.seconds < 5, f'{result}')
+    code = ('import socket, sys, time\ntime.sleep(1.5)\nl = socket.create_server(("127.0.0.1", int(sys.argv[1])))\n'
+            'a = l.accept()[0]\nb = socket.create_connection(("127.0.0.1", int(sys.argv[2])))\n'
+            'import threading\ndef carry(x, y):\n  while (d := x.recv(65536)): y.sendall(d)\n  y.shutdown(1)\n'
+            'threading.Thread(target=carry, args=(a, b)).start()\ncarry(b, a)\n')
+    late = subprocess.Popen([sys.executable, '-c', code, str(port), str(world.server.port)])
+    try:
+        client.write('known_hosts', world.server.known_hosts(port))
+        works(world, client, '-P', str(port), '-o', 'ConnectionAttempts=20')
+    finally:
+        late.kill()
+        late.wait()
+
+
+def in_time(world):
+    """ConnectTimeout is for connecting and the key exchange, and for nothing after that."""
+    client = world.new_client(world.server)
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        port = silent.getsockname()[1]
+        result = fails(world, client, '-P', str(port), '-o', 'ConnectTimeout=2', '-o', 'ConnectionAttempts=3', words=('time',))
+        check(1.5 < result.seconds < 6, f'{result}')
+    script = os.path.join(world.fresh(), 'slow')
+    with open(script, 'w') as file:
+        file.write(f'#!/bin/sh\nsleep 4\ncat {world.server.authorized}\n')
+    os.chmod(script, 0o755)
+    os.chmod(world.top, 0o755)
+    slow = world.new_server(authorized=[], options=[f'AuthorizedKeysCommand /bin/sh {script}', f'AuthorizedKeysCommandUser {user_name()}'])
+    client.know(slow)
+    result = works(world, client, '-P', str(slow.port), '-o', 'ConnectTimeout=2')
+    check(result.seconds > 3, f'the server was not slow: {result}')
+    slow.stop()
+
+
+def hushed(world):
+    """LogLevel below INFO leaves out the banner and notes; errors are said."""
+    banner = os.path.join(world.fresh(), 'banner')
+    with open(banner, 'w') as file:
+        file.write('Keep out\n')
+    server = world.new_server(options=[f'Banner {banner}'])
+    client = world.new_client(server)
+    here = ['-P', str(server.port)]
+    says(works(world, client, *here), 'keep out')
+    for level in ('QUIET', 'FATAL', 'ERROR'):
+        result = works(world, client, *here, '-o', f'LogLevel={level}', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null')
+        check(not result.err, f'{level}: {result}')
+        fails(world, client, *here, '-o', f'LogLevel={level}', '-o', 'UserKnownHostsFile=/dev/null', words=('not known',))
+    says(works(world, client, *here, '-o', 'LogLevel=DEBUG2'), 'offering')
+    server.stop()
+
+
+def long_keys(world):
+    server = world.new_server(kinds=['rsa'])
+    client = world.new_client(server)
+    here = ['-P', str(server.port)]
+    works(world, client, *here, '-o', 'RequiredRSASize=2048')
+    fails(world, client, *here, '-o', 'RequiredRSASize=3072', words=('RequiredRSASize',))
+    server.stop()
+    path = os.path.join(world.fresh(), 'rsa')
+    make_key(path, 'rsa')
+    server = world.new_server(authorized=[path])
+    client = world.new_client(server)
+    here = ['-P', str(server.port), '-i', path]
+    works(world, client, *here)
+    fails(world, client, *here, '-v', '-o', 'RequiredRSASize=3072', words=('RequiredRSASize', 'denied'))
+    server.stop()
+
+
 def show_config(world):
     client = world.new_client(world.server)
     client.write('config', 'Host box\n HostName Real.Host\n User x\n ProxyJump a,b@c:9\n Ciphers +aes128-cbc\n Port 7\n')
@@ -348,7 +440,7 @@ def show_config(world):
 def tests():
     return [host_key_alias, by_match, jump, jump_carries_much, jump_trusts_each, jump_hop_settings, jump_refused,
             jump_in_circles, jump_dies, command, command_changed_key, command_dies_at_once, command_dies_in_the_middle,
-            command_hangs, command_ends_with_us, show_config]
+            command_hangs, command_ends_with_us, from_where, attempts, in_time, hushed, long_keys, show_config]
 
 
 if __name__ == '__main__':

@@ -95,6 +95,9 @@ def test_values():
         'KeepAlive': ['no'],
         'IPQoS': ['none', 'af21', 'AF21 cs1', 'ef le', 'lowdelay throughput', '0x10', '16 0x20', '010', '256', '-1', 'x',
                   'af21 x', 'af21 cs1 ef', 'none cs0', '3'],
+        'BindAddress': ['127.0.0.1', 'a b', '::1'],
+        'BindInterface': ['lo', '""'],
+        'RequiredRSASize': ['4096', '1024', 'x'],
         'HostKeyAlias': ['other', 'Other.Name', 'a b'],
         'HostName': ['real', 'Real.Example.COM', '%h.example.com', 'a%%b', '10.1.2.3', '::1'],
         'User': ['a', 'a.b-c'],
@@ -196,14 +199,10 @@ def test_every_keyword_is_known():
     check(known > 100, f'only {known} keywords found')
 
 
-REFUSED = {'ProxyUseFdpass': 'yes', 'BindAddress': '127.0.0.1',
-           'BindInterface': 'lo', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes',
-           'PKCS11Provider': '/a.so', 'SmartcardDevice': '/a.so', 'SecurityKeyProvider': '/a.so',
-           'HostbasedAuthentication': 'yes',
-           'NoHostAuthenticationForLocalhost': 'yes', 'Tunnel': 'yes'}
-INERT = {'ProxyUseFdpass': 'no', 'VerifyHostKeyDNS': 'no',
-         'PKCS11Provider': 'none', 'HostbasedAuthentication': 'no', 'Tunnel': 'no',
-         'NoHostAuthenticationForLocalhost': 'no', 'KnownHostsCommand': 'none'}
+REFUSED = {'ProxyUseFdpass': 'yes', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes', 'CheckHostIP': 'yes',
+           'HostbasedAuthentication': 'yes', 'NoHostAuthenticationForLocalhost': 'yes', 'Tunnel': 'yes'}
+INERT = {'ProxyUseFdpass': 'no', 'VerifyHostKeyDNS': 'no', 'CheckHostIP': 'no', 'HostbasedAuthentication': 'no',
+         'Tunnel': 'no', 'NoHostAuthenticationForLocalhost': 'no', 'KnownHostsCommand': 'none'}
 
 
 def test_refused():

@@ -108,7 +108,7 @@ static void on_banner(void *user, const char *text)
 	char *lines = strndup(text, len > 0 && text[len - 1] == '\n' ? len - 1 : len);
 
 	/* Once is enough. */
-	if (lines && !conn->s->args->quiet && conn->s->remote.early)
+	if (lines && !conn->s->args->quiet && !conn->s->hushed && conn->s->remote.early)
 		cp_report_note(&conn->s->report, 0, lines);
 	free(lines);
 }
@@ -117,6 +117,8 @@ static void on_conn_log(void *user, int level, const char *line)
 {
 	struct cp_conn *conn = user;
 
+	if (level == 0 && conn->s->hushed)
+		return;
 	/* What was said at the first login is not said at each. */
 	cp_report_note(&conn->s->report, level == 0 && !conn->s->remote.early ? 1 : level, line);
 }
@@ -359,6 +361,7 @@ static bool connect_client(struct cp_session *s, bool upload)
 		return false;
 	values = haw_host_config_values(s->host_config);
 	s->attempts = values->connection_attempts;
+	s->hushed = values->log_level < HAW_LOG_LEVEL_INFO;
 	if (values->log_level >= HAW_LOG_LEVEL_DEBUG1 && s->report.verbose < 1)
 		s->report.verbose = (int)values->log_level - HAW_LOG_LEVEL_DEBUG1 + 1;
 	if (!check_lists(s, values) || !choose_backends(s))

@@ -214,21 +214,6 @@ static void lost_one(struct cp_session *s, struct cp_conn *conn)
 	cp_report_note(&s->report, 1, line);
 }
 
-/* At first a name may not resolve yet, or the host not listen: as often as ConnectionAttempts says, one a
- * second (ssh_config(5)). */
-static bool first_again(struct cp_session *s, struct cp_conn *conn)
-{
-	struct cp_remote *remote = &s->remote;
-
-	if (!remote->early || conn->why.code != HAW_ECONNECT || ++remote->attempts >= s->attempts ||
-	    s->stopped)
-		return false;
-	conn->state = CP_CONN_CUT;
-	remote->retry_ns = cp_now_ns() + 1000000000;
-	cp_report_note(&s->report, 1, conn->why.message);
-	return true;
-}
-
 /* What was sent ahead of the login has failed, but not yet the login, which knows why. */
 static bool tells_more(const struct cp_conn *conn)
 {
@@ -259,8 +244,6 @@ static void bury(struct cp_conn *conn)
 	cp_request_take_back(conn);
 	conn->state = CP_CONN_NONE;
 	conn->lost = false;
-	if (first && first_again(s, conn))
-		return;
 	if (first)
 		give_up(s, &conn->why);
 	else if (cp_remote_ready(s) || count_in(s, CP_CONN_CONNECTING) > 0)

@@ -32,7 +32,7 @@ struct cp_remote {
 	struct cp_file *files;
 	struct cp_reply *changes[CP_REMOTE_BUCKETS]; /* under way, by the name that they change */
 	uint64_t answered, answered_before;	     /* requests; at the last loss */
-	unsigned tries, attempts;		     /* since something was answered; at first */
+	unsigned tries;			     /* since something was answered */
 	unsigned failures;			     /* attempts to connect that failed in a row */
 	uint64_t lost_ns, retry_ns;
 	haw_error gone; /* code 0: not so */
@@ -62,6 +62,7 @@ struct cp_session {
 	haw_host_config *tool_config; /* of hawser itself */
 	haw_config *config;
 	haw_host_config *host_config;
+	bool hushed; /* LogLevel leaves out the server's banner and the library's notes */
 	struct cp_remote remote;
 	struct cp_program *program; /* that the session runs through; NULL: our own transport */
 	const char *ask_path;	/* asked about as early as possible (STAT): */

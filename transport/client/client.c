@@ -88,8 +88,8 @@ static void merge_transport_options(struct haw_client *client)
 		client->options.family = v->family;
 	if (!client->options.connect_timeout_ms)
 		client->options.connect_timeout_ms = v->connect_timeout_s * 1000;
-	if (v->connect_timeout_s && !t->handshake_timeout_ms)
-		t->handshake_timeout_ms = v->connect_timeout_s * 1000;
+	if (!t->exchange_timeout_ms)
+		t->exchange_timeout_ms = client->options.connect_timeout_ms;
 	client->options.batch |= v->batch_mode;
 }
 

@@ -52,6 +52,9 @@ struct haw_client {
 
 	struct haw_transport *transport;
 	struct haw_connect *connect;
+	struct haw_timer again;		/* the next attempt to connect */
+	uint32_t attempts;		/* that failed */
+	uint64_t connecting_since;
 	struct haw_child *child;	/* of ProxyCommand */
 	struct haw_client *outer, *via; /* over whose way this one is, the hop before this one */
 	haw_host_config *own_config;	/* of a hop */

@@ -14,7 +14,7 @@
 
 #include "transport/client/client.h"
 
-enum { HOPS_MAX = 16 };
+enum { HOPS_MAX = 16, AGAIN_NS = 1000 * 1000 * 1000 };
 
 /* ---- The plan ---- */
 
@@ -89,15 +89,56 @@ int haw_client_plan_route(struct haw_client *client, haw_error *err)
 
 /* ---- Streams ---- */
 
+static int connect_directly(struct haw_client *client, haw_error *err);
+
+static void try_again(void *user)
+{
+	struct haw_client *client = user;
+	haw_error err;
+
+	if (connect_directly(client, &err) < 0)
+		haw_transport_fail(client->transport, &err);
+}
+
 static void connected(void *user, struct haw_stream *stream, const haw_error *err)
 {
 	struct haw_client *client = user;
+	uint32_t attempts = client->values ? client->values->connection_attempts : 1;
 
 	client->connect = NULL;
-	if (stream)
+	if (stream) {
+		/* ConnectTimeout is for all until keys are in force. */
+		haw_connection_count_from(client->transport->connection, client->connecting_since);
 		haw_transport_attach(client->transport, stream);
-	else
+	} else if (++client->attempts < attempts && err->code != HAW_ETIMEDOUT) {
+		haw_client_log(client, 1, "%s; trying again", err->message);
+		haw_timer_set(client->loop->io, &client->again, haw_io_now(client->loop->io) + AGAIN_NS,
+			      try_again, client);
+	} else {
 		haw_transport_fail(client->transport, err);
+	}
+}
+
+static struct haw_socket_options socket_options(const struct haw_client *client)
+{
+	const haw_host_values *v = client->values;
+
+	if (!v)
+		return (struct haw_socket_options){.keep_alive = true};
+	return (struct haw_socket_options){.bind_address = v->bind_address,
+					   .bind_interface = v->bind_interface,
+					   .keep_alive = v->tcp_keep_alive,
+					   .has_traffic_class = v->qos_bulk >= 0,
+					   .traffic_class = v->qos_bulk};
+}
+
+/* What is left of the time for connecting, all attempts together; 1 if nothing is. */
+static uint64_t time_left(const struct haw_client *client)
+{
+	uint64_t limit = client->options.connect_timeout_ms * 1000000ull;
+	uint64_t used = haw_io_now(client->loop->io) - client->connecting_since;
+
+	return limit == 0 ? 0 : used < limit ? limit - used : 1;
 }
 
 static int connect_directly(struct haw_client *client, haw_error *err)
@@ -106,13 +147,17 @@ static int connect_directly(struct haw_client *client, haw_error *err)
 		.host = client->host,
 		.port = client->port,
 		.family = client->options.family,
-		.timeout_ns = client->options.connect_timeout_ms * 1000000ull,
+		.timeout_ns = time_left(client),
 		.resolve = client->options.resolve,
 		.resolve_user = client->options.resolve_user,
+		.socket = socket_options(client),
 		.done = connected,
 		.user = client,
 	};
 
+	if (options.socket.bind_address && !haw_address_is_numeric(options.socket.bind_address))
+		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
+				     "BindAddress takes a numeric address, not a name");
 	client->connect = haw_connect_start(client->loop->io, &options, err);
 	return client->connect ? 0 : err->code;
 }
@@ -232,6 +277,7 @@ int haw_client_start_route(struct haw_client *client, haw_error *err)
 	}
 	if (client->values && client->values->proxy_command)
 		return run_command(client, err);
+	client->connecting_since = haw_io_now(client->loop->io);
 	return connect_directly(client, err);
 }
 
@@ -239,6 +285,7 @@ void haw_client_free_route(struct haw_client *client)
 {
 	if (client->connect)
 		haw_connect_cancel(client->connect);
+	haw_timer_cancel(client->loop->io, &client->again);
 	haw_op_free(client->via_op);
 	haw_op_free(client->tunnel);
 	haw_client_free(client->via);

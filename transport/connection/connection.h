@@ -40,6 +40,7 @@ struct haw_connection_options {
 	struct haw_wire_pool *pool;
 	struct haw_packetizer *packetizer;	/* taken over; NULL: this library's */
 	uint32_t handshake_timeout_ms;		/* 0: none */
+	uint32_t exchange_timeout_ms;		/* until the first keys are in force; 0: only the other one */
 	uint32_t keepalive_ms, keepalive_max;
 	uint64_t rekey_bytes;			/* 0: the suite's */
 	uint32_t rekey_seconds;
@@ -113,6 +114,8 @@ size_t haw_connection_output(struct haw_connection *c, haw_span *spans, size_t m
 void haw_connection_sent(struct haw_connection *c, size_t n);
 /* Time passes: NOW is monotonic, in nanoseconds. Returns when to call again (0: no such time). */
 uint64_t haw_connection_tick(struct haw_connection *c, uint64_t now);
+/* The limit of the first key exchange counts from NOW, before the stream was there. */
+void haw_connection_count_from(struct haw_connection *c, uint64_t now);
 /* Time spent waiting for a person does not count towards the handshake. */
 void haw_connection_hold_clock(struct haw_connection *c, bool hold);
 /* Collect what an asynchronous engine has finished. */

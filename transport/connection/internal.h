@@ -139,7 +139,7 @@ struct haw_connection {
 	char event_text[HAW_ERROR_MESSAGE_SIZE];
 
 	/* Time, in nanoseconds; 0: never ticked. */
-	uint64_t now, started, last_received, last_keepalive, held_since, held_for;
+	uint64_t now, started, connecting_since, last_received, last_keepalive, held_since, held_for;
 	uint32_t keepalives;
 	bool clock_held;
 

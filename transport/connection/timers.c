@@ -23,11 +23,29 @@ static void expire(struct haw_connection *c, const char *what)
 	haw_connection_fail(c, 0, &err);
 }
 
+void haw_connection_count_from(struct haw_connection *c, uint64_t now)
+{
+	c->connecting_since = now;
+}
+
+/* The limit of the phase: until the first keys, or until the end of authentication; 0: none. */
+static uint64_t handshake_limit(const struct haw_connection *c)
+{
+	uint64_t whole = c->options.handshake_timeout_ms * ms, exchange = c->options.exchange_timeout_ms * ms;
+	uint64_t since = c->connecting_since ? c->connecting_since : c->started;
+
+	whole = whole ? c->started + c->held_for + whole : 0;
+	if (c->exchanges > 0 || !exchange)
+		return whole;
+	exchange += since + c->held_for;
+	return whole && whole < exchange ? whole : exchange;
+}
+
 static uint64_t handshake(struct haw_connection *c)
 {
-	uint64_t limit = c->started + c->held_for + c->options.handshake_timeout_ms * ms;
+	uint64_t limit = handshake_limit(c);
 
-	if (!c->options.handshake_timeout_ms || c->login.authenticated || c->clock_held)
+	if (!limit || c->login.authenticated || c->clock_held)
 		return 0;
 	if (c->now < limit)
 		return limit;

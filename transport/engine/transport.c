@@ -38,6 +38,7 @@ static struct haw_connection *make_connection(struct haw_transport *t, haw_error
 		.selector = o->selector,
 		.pool = t->loop->wire_pool,
 		.handshake_timeout_ms = o->handshake_timeout_ms,
+		.exchange_timeout_ms = o->exchange_timeout_ms,
 		.keepalive_ms = o->keepalive_ms,
 		.keepalive_max = o->keepalive_max,
 		.rekey_bytes = o->rekey_bytes,
