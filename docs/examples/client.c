@@ -99,6 +99,7 @@ int main(int argc, char **argv)
 	if (!loop)
 		goto out;
 	options.config = host;
+	options.hops = config; /* for jump hosts */
 	options.port = argc == 3 ? (uint16_t)atoi(argv[2]) : 0; /* 0: as the configuration says */
 	options.transport.size = sizeof(options.transport);
 	options.transport.ask = ask;

@@ -223,6 +223,23 @@ def transport_by_fingerprint(world):
     check(b'the server would take: publickey' in done.stderr, f'{done}')
 
 
+def tunnel_leads_on(world):
+    """By a host that may be jumped over to another one, whose key only the user knows; and by one that refuses."""
+    far = world.new_server()
+    client = world.new_client(world.server)
+    client.write('known_hosts', world.server.known_hosts() + far.known_hosts())
+    client.write('config', f'Host near\n HostName 127.0.0.1\n Port {world.server.port}\n')
+    before = world.server.log_text().count('Accepted publickey')
+    done = run(world, 'tunnel', b'near', HOST, str(far.port).encode(), 'echo behind; exit 3', status=3, client=client)
+    check(done.stdout == b'behind\n' and world.server.log_text().count('Accepted publickey') == before + 1, f'{done}')
+    client.write('known_hosts', world.server.known_hosts())
+    done = run(world, 'tunnel', b'near', HOST, str(far.port).encode(), 'true', status=1, client=client)
+    check(b'not known' in done.stderr, f'{done}')
+    far.stop()
+    done = run(world, 'tunnel', b'near', HOST, str(far.port).encode(), 'true', status=1, client=client)
+    check(b'refused' in done.stderr.lower(), f'{done}')
+
+
 def stream_of_a_command(world):
     """Over a command that relays to the server, and over some that do not."""
     arguments = [user_name(), world.keys.client, server_fingerprint(world)]
@@ -273,4 +290,4 @@ if __name__ == '__main__':
     sys.exit(main([usage, put_copies, put_explains, client_says_what, client_asks, exec_runs, sftp_lists, sftp_gets,
                    config_tells, keys_are_keys, known_hosts_judge, certificates_are_judged,
                    loop_of_several, transport_by_fingerprint,
-                   stream_of_a_command, agent_signs_and_logs_in, all_are_run]))
+                   stream_of_a_command, agent_signs_and_logs_in, tunnel_leads_on, all_are_run]))
