@@ -172,9 +172,19 @@ static int dump_route(struct haw_config_lookup *lookup)
 	return result;
 }
 
+/* A path as it is meant; the name of a variable as it stands. */
+static const char *agent_text(const haw_host_values *v, const struct haw_config_node *node)
+{
+	const char *text = node->arguments[0];
+	bool variable = strcmp(text, "SSH_AUTH_SOCK") == 0 || (text[0] == '$' && text[1] != '{');
+
+	return variable || !v->identity_agent ? text : v->identity_agent;
+}
+
 static int dump_files_of_all_kinds(struct haw_config_lookup *lookup)
 {
 	const haw_host_values *v = &lookup->host->values;
+	const struct haw_config_node *agent = lookup->given[HAW_K_IDENTITY_AGENT];
 	const struct haw_config_node *revoked = lookup->given[HAW_K_REVOKED_HOST_KEYS];
 	int result = dump_keys(lookup);
 
@@ -184,9 +194,7 @@ static int dump_files_of_all_kinds(struct haw_config_lookup *lookup)
 		result = dump_list(lookup, HAW_K_USER_KNOWN_HOSTS, v->user_known_hosts);
 	if (result == 0 && revoked && v->revoked_host_keys.count > 0)
 		result = dump_files(lookup, HAW_K_REVOKED_HOST_KEYS, v->revoked_host_keys);
-	if (result == 0 && v->identity_agent_set)
-		result = add_line(lookup, "identityagent %s", v->identity_agent ? v->identity_agent : "none");
-	return result;
+	return result == 0 && agent ? add_line(lookup, "identityagent %s", agent_text(v, agent)) : result;
 }
 
 int haw_config_dump(struct haw_config_lookup *lookup)
