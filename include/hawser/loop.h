@@ -13,7 +13,8 @@
  * A loop starts a resolver thread on the first connection to a host that is given by name
  * (unless the caller resolves names), and helper threads for user streams whose callbacks
  * block. haw_loop_free never waits for name resolution or for such a callback: a thread inside
- * one ends by itself and touches nothing of the loop any more. It starts no other.
+ * one ends by itself and touches nothing of the loop any more. It starts no other. The only processes are
+ * commands that the user's configuration names: ProxyCommand (client.h) and Match exec (config.h).
  */
 #ifndef HAWSER_LOOP_H
 #define HAWSER_LOOP_H
