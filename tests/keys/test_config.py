@@ -273,7 +273,7 @@ def test_debian_default():
 
 def test_notes():
     file = write('config', 'Host alpha\nForwardAgent yes\nSendEnv A\nSendEnv B\nControlMaster auto\n'
-                           'Host beta\nCompression yes\n')
+                           'Host beta\nTunnel no\n')
     values, error = ours(file, 'alpha')
     check(values and values['note'] == [f'{file}:2: ForwardAgent has no effect here', f'{file}:3: SendEnv has no effect here',
                                         f'{file}:5: ControlMaster has no effect here'], f'{values} {error}')

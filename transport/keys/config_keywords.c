@@ -12,8 +12,7 @@
 
 /* clang-format off */
 #define VALUE(name, id)		{ (name), NULL, HAW_KEYWORD_VALUE, (id), NULL }
-#define NOTE(name)		NOTE_OF(name, HAW_K_SINGLE)
-#define NOTE_OF(name, id)	{ (name), NULL, HAW_KEYWORD_NOTE, (id), NULL }
+#define NOTE(name)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_SINGLE, NULL }
 #define NOTES(name)		{ (name), NULL, HAW_KEYWORD_NOTE, HAW_K_MANY, NULL }
 #define REFUSED(name, id, inert) { (name), (inert), HAW_KEYWORD_REFUSED, (id), NULL }
 #define BLOCK(name, id)		{ (name), NULL, HAW_KEYWORD_BLOCK, (id), NULL }
@@ -65,6 +64,7 @@ static const struct haw_keyword keywords[] = {
 	VALUE("LogLevel", HAW_K_LOG_LEVEL),
 	VALUE("BindAddress", HAW_K_BIND_ADDRESS),
 	VALUE("BindInterface", HAW_K_BIND_INTERFACE),
+	VALUE("Compression", HAW_K_COMPRESSION),
 	VALUE("ConnectionAttempts", HAW_K_ATTEMPTS),
 	VALUE("IPQoS", HAW_K_IP_QOS),
 	VALUE("TCPKeepAlive", HAW_K_TCP_KEEP_ALIVE),
@@ -86,7 +86,6 @@ static const struct haw_keyword keywords[] = {
 	NOTE("AddKeysToAgent"),
 	NOTE("ChannelTimeout"),
 	NOTE("ClearAllForwardings"),
-	NOTE_OF("Compression", HAW_K_COMPRESSION),
 	NOTE("ControlMaster"),
 	NOTE("ControlPath"),
 	NOTE("ControlPersist"),
