@@ -12,12 +12,16 @@
 
 static enum cp_args_result parse(struct cp_args *args, int argc, const char **argv)
 {
-	static char
-		*kept[2 * CP_WORDS_MAX + 8]; /* the result points into the vector, as it does into main's */
+	/* The result points into the vector, as it does into main's. */
+	static char *kept[2 * CP_WORDS_MAX + 8];
+	enum cp_args_result result;
 
 	for (int i = 0; i <= argc; i++)
 		kept[i] = (char *)argv[i];
-	return cp_args_parse(args, argc, kept);
+	result = cp_args_parse(args, argc, kept);
+	/* The words for another program, which no test here looks at. */
+	cp_scp_args_free(&args->scp);
+	return result;
 }
 
 #define PARSE(args, ...)                                                                 \

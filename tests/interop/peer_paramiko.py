@@ -160,6 +160,8 @@ def load(path):
 def main():
     os.chdir(SETTINGS['home'])
     listener = socket.create_server(('127.0.0.1', SETTINGS['port']), backlog=100)
+    # Without groups it offers group exchange once all the same, and then cannot do it.
+    paramiko.Transport.load_server_moduli('/etc/ssh/moduli')
     host_keys = [load(path) for path in SETTINGS['host_keys']]
     while True:
         connection, _ = listener.accept()
