@@ -99,7 +99,7 @@ static void ways_to_end(void)
 /* One that ends by its input's end, one that needs SIGHUP, and one that needs more. */
 static void made_to_end(void)
 {
-	static const char *const commands[] = {"cat", "sleep 100", "sh -c \"trap '' HUP; echo; sleep 100\""};
+	static const char *const commands[] = {"cat", "sleep 100", "sh -c \"trap '' HUP; exec sleep 100\""};
 	const uint64_t limit = 20000 * MS; /* far from what they take if they are not made to end */
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
