@@ -231,6 +231,7 @@ static bool write_config(const struct sshd *sshd, const char *extra)
 	int n = snprintf(text, sizeof(text),
 			 "HostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\nStrictModes no\nUsePAM no\n"
 			 "PermitRootLogin prohibit-password\nPidFile none\nUseDNS no\nPrintMotd no\n"
+			 "SetEnv SHLVL=1\n" /* so bash reads no start-up file of the user */
 			 "PrintLastLog no\nLogLevel ERROR\n%s\n",
 			 sshd->dir, sshd->dir, extra ? extra : "");
 

@@ -111,6 +111,8 @@ class Sshd:
             'UseDNS no',
             'PrintMotd no',
             'PrintLastLog no',
+            # bash reads no start-up file of the user then, which may speak, or wait for a lock.
+            'SetEnv SHLVL=1',
             f'LogLevel {log_level}',
             f'Subsystem sftp {subsystem}',
         ]

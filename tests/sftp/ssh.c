@@ -51,6 +51,7 @@ static bool set_up(struct ssh_session *ssh, const char *subsystem)
 		config, sizeof(config),
 		"HostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\nStrictModes no\nUsePAM no\n"
 		"PermitRootLogin prohibit-password\nPidFile none\nUseDNS no\nPrintMotd no\nPrintLastLog no\n"
+		"SetEnv SHLVL=1\n" /* so bash reads no start-up file of the user */
 		"LogLevel ERROR\n%s%s\n",
 		ssh->keys, ssh->keys, subsystem ? "Subsystem sftp " : "", subsystem ? subsystem : "");
 	snprintf(path, sizeof(path), "%s/config", ssh->keys);
