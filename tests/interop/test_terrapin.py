@@ -68,8 +68,9 @@ def insertion(world, direction, number, payload):
 
 
 def truncation(world, direction, cipher):
-    """Nothing inserted, the first sealed packets dropped."""
-    result, mitm = copy(world, world.server, '-c', cipher, '-o', 'ConnectTimeout=2', drop=direction)
+    """Nothing inserted, the first sealed packets dropped. A server that waits for what is gone ends the login."""
+    server = world.new_server(options=['LoginGraceTime 3'])
+    result, mitm = copy(world, server, '-c', cipher, drop=direction)
     check(mitm.dropped > 0, f'nothing was dropped: {result}')
     ended(result, 255)
     check(result.err.splitlines()[-1].startswith(b'hawser: 127.0.0.1: '), f'{result}')
