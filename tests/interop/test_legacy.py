@@ -87,6 +87,7 @@ def onto_what_stands(world):
             with open(top + b'/tree/' + name, 'wb') as file:
                 file.write(b'stands' * 30_000)
             os.chmod(top + b'/tree/' + name, 0o640)
+            os.utime(top + b'/tree/' + name, (1_000_000_000, 1_000_000_000))  # of what is not written upon
 
     for options in ('-r', '-rp'):
         for up in (True, False):
