@@ -46,7 +46,8 @@ def cut_often(world, up, cuts, jobs=0, fresh=True, engine=None, between=(2000, 1
         many = ['-j', str(jobs)] if jobs else []
         result = client.cp('-r', '-p', '--json', *many, *options, *operands(client, what, target, up),
                            env={'HAWSER_NIC': engine} if engine else None, timeout=60 + cuts)
-        check(result.status == 0, f'seed {SEED}, after {network.cut_count} cuts: {result}')
+        odd = b'\n'.join(line for line in result.err.splitlines() if b'connecting again' not in line)
+        check(result.status == 0, f'seed {SEED}, after {network.cut_count} cuts: {odd[-600:]!r} {result}')
         least = cuts if cuts >= 100 else 3
         check(network.cut_count >= least, f'only {network.cut_count} cuts: the tree is too small')
         summary = result.summary()
