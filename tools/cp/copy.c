@@ -209,29 +209,16 @@ static void copy(struct cp_session *s)
 	free_operands(&operands);
 }
 
-int haw_tool_cp(int argc, char **argv)
+static int obey(const struct cp_args *given)
 {
-	struct cp_session session = {0};
-	struct cp_args args;
+	struct cp_session session = {.args = given};
 	int status;
 
-	/* getopt speaks in this name. */
-	argv[0] = (char *)"hawser cp";
-	switch (cp_args_parse(&args, argc, argv)) {
-	case CP_ARGS_HELP:
-		fputs(cp_usage, stdout);
-		return CP_STATUS_DONE;
-	case CP_ARGS_WRONG:
-		return CP_STATUS_WRONG_USE;
-	case CP_ARGS_RUN:
-		break;
-	}
-	session.args = &args;
 	session.umask = umask(0);
 	umask(session.umask);
-	cp_report_begin(&session.report, args.json, args.quiet, args.verbose);
-	session.report.verify = args.verify;
-	if (args.show_config) {
+	cp_report_begin(&session.report, given->json, given->quiet, given->verbose);
+	session.report.verify = given->verify;
+	if (given->show_config) {
 		cp_show_config(&session);
 	} else {
 		raise_limits();
@@ -240,6 +227,27 @@ int haw_tool_cp(int argc, char **argv)
 	}
 	status = cp_report_end(&session.report);
 	cp_interrupt_end();
+	return status;
+}
+
+int haw_tool_cp(int argc, char **argv)
+{
+	struct cp_args args;
+	int status = CP_STATUS_DONE;
+
+	/* getopt speaks in this name. */
+	argv[0] = (char *)"hawser cp";
+	switch (cp_args_parse(&args, argc, argv)) {
+	case CP_ARGS_HELP:
+		fputs(cp_usage, stdout);
+		break;
+	case CP_ARGS_WRONG:
+		status = CP_STATUS_WRONG_USE;
+		break;
+	case CP_ARGS_RUN:
+		status = obey(&args);
+		break;
+	}
 	tool_backends_free(&args.backends);
 	cp_scp_args_free(&args.scp);
 	return status;
