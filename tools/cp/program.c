@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -109,17 +110,22 @@ static int spawn(struct cp_program *program, const char *const *words)
 		posix_spawnattr_destroy(&attributes);
 	}
 	close(fds[1]);
-	if (error)
+	if (error) {
 		close(fds[0]);
-	else
-		program->fd = fds[0];
-	return error;
+		return error;
+	}
+	program->fd = fds[0];
+	/* Without it the program may find that nobody takes its last answer. */
+	program->rest = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+	return 0;
 }
 
 static void free_program(struct cp_program *program)
 {
 	if (program->fd >= 0)
 		close(program->fd);
+	if (program->rest >= 0)
+		close(program->rest);
 	free(program->name);
 	free(program);
 }
@@ -133,7 +139,7 @@ struct cp_program *cp_program_start(struct cp_report *report, const struct cp_sc
 	int error = ENOMEM;
 
 	if (program)
-		program->fd = -1;
+		program->fd = program->rest = -1;
 	if (program && w.items) {
 		fill(&w, args, peer, port, command);
 		program->name = strdup(w.items[0]);
@@ -157,13 +163,23 @@ struct cp_program *cp_program_start(struct cp_report *report, const struct cp_sc
 
 enum { PATIENCE_MS = 5000, STEP_MS = 10 };
 
+/* What it says once nobody listens any more. */
+static void pass_over(const struct cp_program *program)
+{
+	char bytes[4096];
+
+	while (program->rest >= 0 && recv(program->rest, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+}
+
 /* Wait at most MS. */
-static bool has_ended(pid_t pid, int *status, int ms)
+static bool has_ended(const struct cp_program *program, int *status, int ms)
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
 	pid_t result;
 
-	while ((result = waitpid(pid, status, WNOHANG)) == 0 && ms > 0) {
+	while ((result = waitpid(program->pid, status, WNOHANG)) == 0 && ms > 0) {
+		pass_over(program);
 		nanosleep(&step, NULL);
 		ms -= STEP_MS;
 	}
@@ -179,9 +195,11 @@ int cp_program_end(struct cp_report *report, struct cp_program *program)
 	if (program->fd >= 0)
 		close(program->fd);
 	program->fd = -1;
-	if (!has_ended(program->pid, &status, cp_interrupted() ? STEP_MS : PATIENCE_MS)) {
+	if (program->rest >= 0)
+		shutdown(program->rest, SHUT_WR);
+	if (!has_ended(program, &status, cp_interrupted() ? STEP_MS : PATIENCE_MS)) {
 		kill(program->pid, SIGTERM);
-		if (!has_ended(program->pid, &status, PATIENCE_MS)) {
+		if (!has_ended(program, &status, PATIENCE_MS)) {
 			kill(program->pid, SIGKILL);
 			waitpid(program->pid, &status, 0);
 		}

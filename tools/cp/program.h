@@ -16,6 +16,7 @@ struct cp_program {
 	char *name;
 	pid_t pid;
 	int fd; /* ours, until somebody takes it over; then -1 */
+	int rest; /* the same, for what comes when that one is closed */
 };
 
 /* Run the program of ARGS for PEER: with COMMAND there, or with the subsystem sftp if that is NULL. PORT is

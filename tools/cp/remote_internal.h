@@ -171,6 +171,9 @@ struct cp_conn *cp_request_conflict(struct cp_session *s, const char *path);
 
 /* R may have been done: find that out, or make room for it. True if it is being looked after. */
 bool cp_repeat_check(struct cp_reply *r);
+/* What a repeated RENAME was to move is gone, perhaps only now, by a server that was still at work for the
+ * connection that was lost: see whether it has arrived. */
+void cp_repeat_moved(struct cp_reply *r);
 /* A repeated MKDIR has failed: see whether the directory is there. */
 void cp_repeat_made(struct cp_reply *r);
 /* Whether the failure CODE of a repeated request means that it had been done before. */

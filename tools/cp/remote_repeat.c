@@ -16,6 +16,27 @@ static void clear_name(struct cp_reply *r)
 		haw_op_detach(op);
 }
 
+static void arrived(void *user, haw_op *op)
+{
+	struct cp_reply *r = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (cp_conn_is_code(code)) {
+		cp_conn_lose(r->conn, &err);
+		return;
+	}
+	cp_request_detach(r);
+	cp_request_finish_later(r, code < 0 ? &err : NULL);
+}
+
+void cp_repeat_moved(struct cp_reply *r)
+{
+	haw_error err;
+
+	cp_request_started(r, haw_sftp_stat_start(r->conn->sftp, r->to, false, arrived, r, &err), &err);
+}
+
 static void looked_at(void *user, haw_op *op)
 {
 	struct cp_reply *r = user;
@@ -30,13 +51,16 @@ static void looked_at(void *user, haw_op *op)
 	}
 	if (code == 0)
 		haw_sftp_op_attrs(op, &attrs);
-	/* What was to be moved is gone, so it was moved; what was to be made is there. */
-	done = r->kind == CP_RENAME ? code == HAW_ENOTFOUND : code == 0 && S_ISDIR(attrs.mode);
 	r->checked = true;
-	if (!done && r->kind == CP_RENAME) {
-		cp_request_start(r);
+	if (r->kind == CP_RENAME) {
+		/* What was to be moved is gone, so it was moved, if it has arrived. */
+		if (code == HAW_ENOTFOUND)
+			cp_repeat_moved(r);
+		else
+			cp_request_start(r);
 		return;
 	}
+	done = code == 0 && S_ISDIR(attrs.mode);
 	cp_request_detach(r);
 	r->op = NULL;
 	cp_request_finish(r, done ? 0 : HAW_ESTATUS);
@@ -98,5 +122,6 @@ bool cp_repeat_excuses(const struct cp_reply *r, int code)
 		return true;
 	/* It went on under its final name, or is gone. */
 	return code == HAW_ENOTFOUND &&
-	       (r->kind == CP_SETSTAT || r->kind == CP_REMOVE || r->kind == CP_RMDIR);
+	       (r->kind == CP_SETSTAT || r->kind == CP_FSETSTAT || r->kind == CP_REMOVE ||
+		r->kind == CP_RMDIR);
 }

@@ -396,6 +396,10 @@ void cp_request_done(void *user, haw_op *op)
 		r->op = NULL;
 		code = 0;
 	}
+	if (code == HAW_ENOTFOUND && r->kind == CP_RENAME && r->repeated) {
+		cp_repeat_moved(r);
+		return;
+	}
 	if (code < 0 && r->kind == CP_MKDIR && r->mine && r->repeated) {
 		cp_repeat_made(r);
 		return;
