@@ -4,7 +4,8 @@
 #
 #   make demo      build, then replicate a real tree to and from a server on loopback
 #   make check     everything that a change must pass
-#   make check-slow  hawser bench in a browser, its archive, AArch64 by an emulator, 200 cuts
+#   make check-slow  hawser bench in a browser, its archive, AArch64 by an emulator
+#   make check-long  copies over connections that are cut 200 times
 #   make build     the library and the command, in build/
 #   make install   build, then install below PREFIX (DESTDIR is honoured)
 #   make bench     build and run the comparisons of bench/
@@ -40,6 +41,10 @@ check-slow:
 	@.ci/setup slow
 	@.ci/check slow
 
+check-long:
+	@.ci/setup check
+	@.ci/check long
+
 lint:
 	@.ci/check lint
 
@@ -64,4 +69,4 @@ install: build
 clean:
 	@rm -rf $(BUILD) build-check build-bench build-bundle
 
-.PHONY: all build demo check check-slow lint sanitize bench bench-bundle install clean
+.PHONY: all build demo check check-slow check-long lint sanitize bench bench-bundle install clean

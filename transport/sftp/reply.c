@@ -263,8 +263,8 @@ void haw_sftp_batch_end(struct haw_sftp *sftp)
 		sftp->batch(sftp->batch_user);
 	if (sftp->error.code)
 		err = sftp->error;
-	else
-		haw_sftp_flush(sftp, &err);
+	else if (haw_sftp_flush(sftp, &err) == 0)
+		err.code = 0; /* what was overcome on the way is no error */
 	sftp->processing = false;
 	if (err.code)
 		haw_sftp_fail(sftp, &err);
