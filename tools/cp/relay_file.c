@@ -65,7 +65,8 @@ static void answered(struct cp_relay_file *f)
 	cp_relay_file_settle(f);
 }
 
-static void removed(void *user, haw_op *op)
+/* What the answer is does not matter, but to the session. */
+static void on_to_forget(void *user, haw_op *op)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
@@ -88,7 +89,7 @@ static void abandon(struct cp_relay_file *f)
 	f->in = f->out = NULL;
 	if (f->created && !f->in_place && !f->r->to->lost)
 		await(f, f->r->to,
-		      haw_sftp_remove_start(cp_session_sftp(f->r->to), f->path, removed, f, &err), &err);
+		      haw_sftp_remove_start(cp_session_sftp(f->r->to), f->path, on_to_forget, f, &err), &err);
 	if (f->pending == 0)
 		destroy(f);
 }
@@ -108,18 +109,6 @@ static void on_to(void *user, haw_op *op)
 	int code = haw_op_result(op, &err);
 
 	cp_relay_file_check(f, f->r->to, code, &err);
-	answered(f);
-}
-
-/* What the answer is does not matter, but to the session. */
-static void on_to_forget(void *user, haw_op *op)
-{
-	struct cp_relay_file *f = user;
-	haw_error err;
-	int code = haw_op_result(op, &err);
-
-	if (code < 0)
-		cp_session_ended(f->r->to, code, &err);
 	answered(f);
 }
 

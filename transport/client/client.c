@@ -297,20 +297,9 @@ haw_op *haw_client_connect_start(haw_client *client, haw_op_fn done, void *user,
 	return &op->op;
 }
 
-static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
-{
-	int result;
-
-	if (!op)
-		return err ? err->code : HAW_EINVAL;
-	result = haw_op_wait(op, timeout_ms, err);
-	haw_op_free(op);
-	return result;
-}
-
 int haw_client_connect(haw_client *client, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_client_connect_start(client, NULL, NULL, err), timeout_ms, err);
+	return haw_op_await(haw_client_connect_start(client, NULL, NULL, err), timeout_ms, err);
 }
 
 haw_transport *haw_client_transport(const haw_client *client)

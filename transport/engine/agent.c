@@ -529,23 +529,12 @@ haw_op *haw_agent_sign_start(haw_agent *agent, const haw_key *key, const char *a
 	return NULL;
 }
 
-static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
-{
-	int result;
-
-	if (!op)
-		return err ? err->code : HAW_EINVAL;
-	result = haw_op_wait(op, timeout_ms, err);
-	haw_op_free(op);
-	return result;
-}
-
 int haw_agent_list(haw_agent *agent, int timeout_ms, haw_error *err)
 {
 	haw_error local;
 
 	err = err ? err : &local;
-	return wait_and_free(haw_agent_list_start(agent, NULL, NULL, err), timeout_ms, err);
+	return haw_op_await(haw_agent_list_start(agent, NULL, NULL, err), timeout_ms, err);
 }
 
 int haw_agent_sign(haw_agent *agent, const haw_key *key, const char *algorithm, haw_span data,
@@ -554,7 +543,7 @@ int haw_agent_sign(haw_agent *agent, const haw_key *key, const char *algorithm, 
 	haw_error local;
 
 	err = err ? err : &local;
-	return wait_and_free(haw_agent_sign_start(agent, key, algorithm, data, signature, NULL, NULL, err),
+	return haw_op_await(haw_agent_sign_start(agent, key, algorithm, data, signature, NULL, NULL, err),
 			     timeout_ms, err);
 }
 

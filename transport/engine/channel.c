@@ -169,22 +169,11 @@ haw_op *haw_channel_open_tcpip_start(struct haw_transport *t, const char *host, 
 	return op;
 }
 
-static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
-{
-	int result;
-
-	if (!op)
-		return err ? err->code : HAW_ENOMEM;
-	result = haw_op_wait(op, timeout_ms, err);
-	haw_op_free(op);
-	return result;
-}
-
 int haw_channel_open(struct haw_transport *t, const haw_channel_options *options, haw_channel **channel,
 		     int timeout_ms, haw_error *err)
 {
 	int result =
-		wait_and_free(haw_channel_open_start(t, options, channel, NULL, NULL, err), timeout_ms, err);
+		haw_op_await(haw_channel_open_start(t, options, channel, NULL, NULL, err), timeout_ms, err);
 
 	if (result < 0 && *channel) {
 		haw_channel_free(*channel);
@@ -197,7 +186,7 @@ int haw_channel_open_tcpip(struct haw_transport *t, const char *host, uint16_t p
 			   const haw_channel_options *options, haw_channel **channel, int timeout_ms,
 			   haw_error *err)
 {
-	int result = wait_and_free(
+	int result = haw_op_await(
 		haw_channel_open_tcpip_start(t, host, port, options, channel, NULL, NULL, err), timeout_ms,
 		err);
 
@@ -261,12 +250,12 @@ haw_op *haw_channel_subsystem_start(haw_channel *channel, const char *name, haw_
 
 int haw_channel_exec(haw_channel *channel, const char *command, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_channel_exec_start(channel, command, NULL, NULL, err), timeout_ms, err);
+	return haw_op_await(haw_channel_exec_start(channel, command, NULL, NULL, err), timeout_ms, err);
 }
 
 int haw_channel_subsystem(haw_channel *channel, const char *name, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_channel_subsystem_start(channel, name, NULL, NULL, err), timeout_ms, err);
+	return haw_op_await(haw_channel_subsystem_start(channel, name, NULL, NULL, err), timeout_ms, err);
 }
 
 int64_t haw_channel_exit_status(const haw_channel *channel, const char **signal)

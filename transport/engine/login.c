@@ -41,20 +41,9 @@ haw_op *haw_transport_rekey_start(haw_transport *t, haw_op_fn done, void *user, 
 	return &op->op;
 }
 
-static int wait_and_free(haw_op *op, int timeout_ms, haw_error *err)
-{
-	int result;
-
-	if (!op)
-		return err ? err->code : HAW_ENOMEM;
-	result = haw_op_wait(op, timeout_ms, err);
-	haw_op_free(op);
-	return result;
-}
-
 int haw_transport_handshake(haw_transport *t, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_transport_handshake_start(t, NULL, NULL, err), timeout_ms, err);
+	return haw_op_await(haw_transport_handshake_start(t, NULL, NULL, err), timeout_ms, err);
 }
 
 /* ---- The host key ---- */
@@ -166,26 +155,26 @@ haw_op *haw_transport_auth_interactive_start(haw_transport *t, const char *user_
 
 int haw_transport_auth_none(haw_transport *t, const char *user_name, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_transport_auth_none_start(t, user_name, NULL, NULL, err), timeout_ms, err);
+	return haw_op_await(haw_transport_auth_none_start(t, user_name, NULL, NULL, err), timeout_ms, err);
 }
 
 int haw_transport_auth_password(haw_transport *t, const char *user_name, const char *password, int timeout_ms,
 				haw_error *err)
 {
-	return wait_and_free(haw_transport_auth_password_start(t, user_name, password, NULL, NULL, err),
+	return haw_op_await(haw_transport_auth_password_start(t, user_name, password, NULL, NULL, err),
 			     timeout_ms, err);
 }
 
 int haw_transport_auth_publickey(haw_transport *t, const char *user_name, const haw_key *key, int timeout_ms,
 				 haw_error *err)
 {
-	return wait_and_free(haw_transport_auth_publickey_start(t, user_name, key, false, NULL, NULL, err),
+	return haw_op_await(haw_transport_auth_publickey_start(t, user_name, key, false, NULL, NULL, err),
 			     timeout_ms, err);
 }
 
 int haw_transport_auth_interactive(haw_transport *t, const char *user_name, int timeout_ms, haw_error *err)
 {
-	return wait_and_free(haw_transport_auth_interactive_start(t, user_name, NULL, NULL, err), timeout_ms,
+	return haw_op_await(haw_transport_auth_interactive_start(t, user_name, NULL, NULL, err), timeout_ms,
 			     err);
 }
 

@@ -126,3 +126,14 @@ void haw_op_detach(haw_op *op)
 	if (op->finished && !op->in_callback && !op->deferred)
 		op->ops->free(op);
 }
+
+int haw_op_await(struct haw_op *op, int timeout_ms, haw_error *err)
+{
+	int result;
+
+	if (!op)
+		return err ? err->code : HAW_EINVAL;
+	result = haw_op_wait(op, timeout_ms, err);
+	haw_op_free(op);
+	return result;
+}

@@ -33,5 +33,8 @@ void haw_op_finish(struct haw_op *op, int code, const haw_error *err);
 /* The same from within the call that starts OP, whose caller holds it still: the callback is made by
  * the loop, later in this turn or in the next. */
 void haw_op_finish_later(struct haw_op *op, int code, const haw_error *err);
+/* The blocking form of a call: wait for the operation that it has started, and free it. OP is NULL where it
+ * could not be started, for the reason in ERR (may be NULL). */
+int haw_op_await(struct haw_op *op, int timeout_ms, haw_error *err);
 
 #endif
