@@ -277,7 +277,7 @@ def wrong_use(world):
     for arguments in (['cp'], ['cp', source], ['cp', '--no-such-option', source, 'x'], ['cp', '-P', 'x', source, 'h:x'],
                       ['cp', '-P', '70000', source, 'h:x'], ['cp', source, 'sftp://h:port/x'], ['nosuchcommand'],
                       ['cp', '-o', 'NoSuchKeyword=1', source, 'h:x'], ['cp', '-c', 'no-such-cipher', source, 'h:x'],
-                      ['cp', source, world.client.remote(b'a'), world.client.remote(b'b')],
+                      ['cp', source, 'scp://h:port/x'],
                       ['cp', '-F', '/nonexistent/config', source, 'h:x'], ['cp', source, ':x'], ['cp', source, '@h:x'],
                       ['cp', '-i'], ['cp', '', world.client.remote(b'x')]):
         result = world.client.run(*arguments, timeout=20)

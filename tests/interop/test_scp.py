@@ -25,9 +25,9 @@ def script(world, text):
     return path
 
 
-def ssh_options(world):
+def ssh_options(world, client=None):
     """What ssh and scp need to reach the server as the client's user."""
-    return ['-F', 'none', '-o', f'UserKnownHostsFile={world.client.ssh}/known_hosts',
+    return ['-F', 'none', '-o', f'UserKnownHostsFile={(client or world.client).ssh}/known_hosts',
             '-o', f'IdentityFile={world.client.ssh}/id_ed25519', '-o', 'IdentitiesOnly=yes']
 
 
@@ -39,9 +39,9 @@ class Ended:
         return f'scp: status {self.status}, stdout {self.out[-300:]!r}, stderr {self.err[-800:]!r}'
 
 
-def scp(world, *arguments, cwd=None, port=True):
+def scp(world, *arguments, cwd=None, port=True, options=None):
     port = ['-P', str(world.server.port)] if port else []
-    return Ended(subprocess.run(['scp', *ssh_options(world), *port, *arguments],
+    return Ended(subprocess.run(['scp', *(options or ssh_options(world)), *port, *arguments],
                                 stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd=cwd))
 
 

@@ -17,7 +17,7 @@ const char cp_usage[] =
 	"       hawser cp -G [OPTIONS] [USER@]HOST\n"
 	"\n"
 	"Copies files and directory trees; either side may be [USER@]HOST:[PATH] or\n"
-	"sftp://[USER@]HOST[:PORT]/[PATH].\n"
+	"sftp://[USER@]HOST[:PORT]/[PATH], or the same with scp://.\n"
 	"\n"
 	"  -4, -6             IPv4 or IPv6 only\n"
 	"  -B                 ask nothing (batch mode)\n"

@@ -234,6 +234,18 @@ static void path_known(void *user, struct cp_reply *reply)
 	asked->done = true;
 }
 
+void cp_session_ask(struct cp_session *s, const char *path)
+{
+	haw_error err;
+
+	s->ask_path = path;
+	if (cp_sftp_stat(s, path, true, path_known, &s->asked, &err))
+		return;
+	s->asked.code = err.code;
+	s->asked.err = err;
+	s->asked.done = true;
+}
+
 static bool connected(void *user)
 {
 	const struct cp_session *s = user;
@@ -264,19 +276,14 @@ static bool check_route(struct cp_session *s)
 
 static bool open_session(struct cp_session *s)
 {
-	haw_error err;
-
 	if (!make_loop(s) || !check_route(s))
 		return false;
 	if (!cp_remote_begin(s, is_through_program(s) || s->plain ? 1 : s->args->connections)) {
 		cp_report_wrong(&s->report, "out of memory");
 		return false;
 	}
-	if (s->ask_path && !s->plain && !cp_sftp_stat(s, s->ask_path, true, path_known, &s->asked, &err)) {
-		s->asked.code = err.code;
-		s->asked.err = err;
-		s->asked.done = true;
-	}
+	if (s->ask_path && !s->plain)
+		cp_session_ask(s, s->ask_path);
 	cp_session_run(s, connected, no_turn, s);
 	cp_prompt_end();
 	return !s->lost;
@@ -302,22 +309,24 @@ static void explain(struct cp_session *s, const char *name)
 static void account(struct cp_session *s, bool upload, const char *protocol)
 {
 	haw_transport_info info = {.size = sizeof(info)};
+	struct cp_account *kept = &s->account;
 	const char *suite, *backend;
 
 	haw_transport_get_info(haw_client_transport(cp_remote_ready(s)->client), &info);
 	suite = upload ? info.suite_out : info.suite_in;
 	backend = upload ? info.backend_out : info.backend_in;
-	snprintf(s->suite, sizeof(s->suite), "%s", suite ? suite : "");
-	snprintf(s->backend, sizeof(s->backend), "%s", backend ? backend : "");
-	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
-	snprintf(s->peer_version, sizeof(s->peer_version), "%s", info.peer_version ? info.peer_version : "");
+	snprintf(kept->suite, sizeof(kept->suite), "%s", suite ? suite : "");
+	snprintf(kept->backend, sizeof(kept->backend), "%s", backend ? backend : "");
+	snprintf(kept->engine, sizeof(kept->engine), "%s", haw_loop_engine(s->loop));
+	snprintf(kept->peer_version, sizeof(kept->peer_version), "%s",
+		 info.peer_version ? info.peer_version : "");
 	if (s->report.verbose >= 1 && suite)
 		explain(s, suite);
-	s->report.suite = s->suite;
-	s->report.backend = s->backend;
-	s->report.engine = s->engine;
+	s->report.suite = kept->suite;
+	s->report.backend = kept->backend;
+	s->report.engine = kept->engine;
 	s->report.protocol = protocol;
-	s->report.peer = s->peer_version;
+	s->report.peer = kept->peer_version;
 }
 
 /* ---- Both ---- */
@@ -346,8 +355,8 @@ static bool connect_program(struct cp_session *s)
 {
 	if (!open_session(s))
 		return false;
-	snprintf(s->engine, sizeof(s->engine), "%s", haw_loop_engine(s->loop));
-	s->report.engine = s->engine;
+	snprintf(s->account.engine, sizeof(s->account.engine), "%s", haw_loop_engine(s->loop));
+	s->report.engine = s->account.engine;
 	s->report.protocol = "sftp";
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "../config.h"
 #include "cp.h"
 #include "download.h"
+#include "expand.h"
 #include "interrupt.h"
 #include "legacy.h"
 #include "local.h"
@@ -34,19 +35,6 @@ static bool parse_one(struct cp_session *s, struct cp_location *location, const 
 	return false;
 }
 
-/* All sources are in one place. */
-static bool check_sides(struct cp_session *s, const struct operands *o)
-{
-	for (size_t i = 0; i < o->count; i++) {
-		if (o->sources[i].remote != o->sources[0].remote ||
-		    (o->sources[i].remote && !cp_location_same_host(&o->sources[i], &o->sources[0]))) {
-			cp_report_wrong(&s->report, "all sources must be local, or all on one host");
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool parse(struct cp_session *s, struct operands *o)
 {
 	const struct cp_args *args = s->args;
@@ -60,7 +48,7 @@ static bool parse(struct cp_session *s, struct operands *o)
 	for (size_t i = 0; i < o->count; i++)
 		if (!parse_one(s, &o->sources[i], args->operands[i]))
 			return false;
-	return parse_one(s, &o->destination, args->operands[o->count]) && check_sides(s, o);
+	return parse_one(s, &o->destination, args->operands[o->count]);
 }
 
 static void free_operands(struct operands *o)
@@ -87,54 +75,100 @@ static bool configure(struct cp_session *s, const struct cp_location *peer)
 	return false;
 }
 
-/* By the old protocol, or by scp on the other side. TO is connected or, but for a relay, NULL. */
-static void run_legacy(struct cp_session *s, struct cp_session *to, const struct operands *o, char **paths)
+/* ---- One place ---- */
+
+/* Sources in one place, which one connection reaches, and where they go. PATHS has room for them. */
+struct group {
+	struct cp_location *sources, *destination;
+	char **paths;
+	size_t count;
+};
+
+/* The names of the sources on the server of S, or here if that is NULL. What has none there, which has been
+ * said, is left out. */
+static size_t name_sources(struct cp_session *s, const struct group *g)
 {
-	const char **raw = calloc(o->count, sizeof(*raw));
+	size_t count = 0;
+
+	for (size_t i = 0; i < g->count; i++)
+		if (!s || (cp_running(s) && cp_expand_user(s, &g->sources[i])))
+			g->paths[count++] = g->sources[i].path;
+	return count;
+}
+
+/* What is asked as early as possible: nothing if the server has to expand the name first. */
+static const char *early_question(const struct cp_location *destination)
+{
+	return destination->tilde ? NULL : destination->path;
+}
+
+static bool name_destination(struct cp_session *s, struct cp_location *destination)
+{
+	bool late = destination->tilde;
+
+	if (!cp_expand_user(s, destination))
+		return false;
+	if (late)
+		cp_session_ask(s, destination->path);
+	return true;
+}
+
+/* By the old protocol, or by scp on the other side. TO is connected or, but for a relay, NULL. */
+static void run_legacy(struct cp_session *s, struct cp_session *to, const struct group *g)
+{
+	const char **raw = calloc(g->count, sizeof(*raw));
 
 	if (!raw) {
 		cp_report_wrong(&s->report, "out of memory");
 		return;
 	}
-	for (size_t i = 0; i < o->count; i++)
-		raw[i] = o->sources[i].raw;
-	if (!o->sources[0].remote)
-		cp_legacy_upload(s, paths, o->count, o->destination.raw);
-	else if (!o->destination.remote)
-		cp_legacy_download(s, raw, o->count, o->destination.path);
+	for (size_t i = 0; i < g->count; i++)
+		raw[i] = g->sources[i].raw;
+	if (!g->sources[0].remote)
+		cp_legacy_upload(s, g->paths, name_sources(NULL, g), g->destination->raw);
+	else if (!g->destination->remote)
+		cp_legacy_download(s, raw, g->count, g->destination->path);
 	else if (to)
-		cp_legacy_relay(s, to, raw, o->count, o->destination.raw);
+		cp_legacy_relay(s, to, raw, g->count, g->destination->raw);
 	else
-		cp_legacy_on_origin(s, raw, o->count, &o->destination);
+		cp_legacy_on_origin(s, raw, g->count, g->destination);
 	free(raw);
 }
 
-/* From one host to another. Both sessions live on one loop; the account is that of the first. */
-static void run_between(struct cp_session *s, const struct operands *o, char **paths)
+static void run_relay(struct cp_session *s, struct cp_session *to, const struct group *g)
 {
-	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = &o->destination, .raw = true};
+	size_t count = name_sources(s, g);
+
+	if (count > 0 && name_destination(to, g->destination))
+		cp_relay(s, to, g->paths, count, g->destination->path);
+}
+
+/* From one host to another. Both sessions live on one loop; the account is that of the first. */
+static void run_between(struct cp_session *s, const struct group *g)
+{
+	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = g->destination, .raw = true};
 	bool legacy = s->args->scp.legacy;
 
-	s->peer = &o->sources[0];
+	s->peer = &g->sources[0];
 	s->host_text = s->peer->host;
 	s->raw = true;
 	s->companion = &to;
 	if (s->args->scp.on_origin) {
 		s->companion = NULL;
 		if (cp_connect_plain(s, false))
-			run_legacy(s, NULL, o, paths);
+			run_legacy(s, NULL, g);
 	} else if (legacy ? cp_connect_plain(s, false) : cp_connect(s, false)) {
 		to.loop = s->loop;
 		to.borrows_loop = true;
 		to.host_text = to.peer->host;
-		to.ask_path = to.peer->path;
+		to.ask_path = early_question(to.peer);
 		cp_report_begin(&to.report, s->report.json, true, s->report.verbose);
 		if (!configure(&to, to.peer))
 			s->report.wrong = true;
 		else if (legacy && cp_connect_plain(&to, true))
-			run_legacy(s, &to, o, paths);
+			run_legacy(s, &to, g);
 		else if (!legacy && cp_connect(&to, true))
-			cp_relay(s, &to, paths, o->count, to.peer->path);
+			run_relay(s, &to, g);
 		cp_disconnect(&to);
 		s->companion = NULL;
 		haw_host_config_free(to.tool_config);
@@ -145,38 +179,101 @@ static void run_between(struct cp_session *s, const struct operands *o, char **p
 	cp_disconnect(s);
 }
 
-static void run(struct cp_session *s, struct operands *o, char **paths)
+static void run_local(struct cp_session *s, const struct group *g)
 {
-	bool upload = o->destination.remote, remote = upload || o->sources[0].remote;
+	cp_interrupt_catch(NULL);
+	s->report.protocol = "local";
+	s->report.moving = true;
+	cp_local(s, g->paths, name_sources(NULL, g), g->destination->path);
+}
 
-	if (!configure(s, !remote ? NULL : o->sources[0].remote ? &o->sources[0] : &o->destination))
-		return;
-	if (!remote) {
-		cp_interrupt_catch(NULL);
-		s->report.protocol = "local";
-		s->report.moving = true;
-		cp_local(s, paths, o->count, o->destination.path);
-		return;
-	}
-	if (upload && o->sources[0].remote) {
-		run_between(s, o, paths);
-		return;
-	}
-	s->peer = upload ? &o->destination : &o->sources[0];
+/* Between this machine and a host. */
+static void run_remote(struct cp_session *s, const struct group *g)
+{
+	bool upload = g->destination->remote;
+	size_t count;
+
+	s->peer = upload ? g->destination : &g->sources[0];
 	s->host_text = s->peer->host;
-	s->ask_path = upload ? o->destination.path : NULL;
-	if (upload && s->report.progress)
-		cp_scan(&s->report, paths, o->count, s->args->recursive);
+	s->ask_path = upload ? early_question(g->destination) : NULL;
+	if (upload && s->report.progress && !s->several)
+		cp_scan(&s->report, g->paths, name_sources(NULL, g), s->args->recursive);
 	if (s->args->scp.legacy) {
 		if (cp_connect_plain(s, upload))
-			run_legacy(s, NULL, o, paths);
+			run_legacy(s, NULL, g);
 	} else if (cp_connect(s, upload)) {
-		if (upload)
-			cp_upload(s, paths, o->count, o->destination.path);
-		else
-			cp_download(s, paths, o->count, o->destination.path);
+		count = name_sources(upload ? NULL : s, g);
+		if (count > 0 && !upload)
+			cp_download(s, g->paths, count, g->destination->path);
+		else if (upload && name_destination(s, g->destination))
+			cp_upload(s, g->paths, count, g->destination->path);
 	}
 	cp_disconnect(s);
+}
+
+static void run(struct cp_session *s, const struct group *g)
+{
+	bool from_here = !g->sources[0].remote, to_here = !g->destination->remote;
+
+	if (!configure(s, from_here && to_here ? NULL : from_here ? g->destination : &g->sources[0]))
+		return;
+	if (from_here && to_here)
+		run_local(s, g);
+	else if (from_here || to_here)
+		run_remote(s, g);
+	else
+		run_between(s, g);
+}
+
+/* ---- All of them ---- */
+
+/* Another session with the same account. */
+static void renew(struct cp_session *s)
+{
+	struct cp_session fresh = {.args = s->args,
+				   .umask = s->umask,
+				   .several = s->several,
+				   .report = s->report,
+				   .account = s->account};
+
+	haw_host_config_free(s->tool_config);
+	*s = fresh;
+	s->report.moving = s->report.lost = s->report.wrong = false;
+}
+
+/* How many sources from the first on are in one place. */
+static size_t count_together(const struct cp_location *sources, size_t count)
+{
+	size_t n = 1;
+
+	while (n < count && sources[n].remote == sources[0].remote &&
+	       (!sources[0].remote || cp_location_same_host(&sources[n], &sources[0])))
+		n++;
+	return n;
+}
+
+/* In the order in which they were written, those of each place at once. A place that cannot be reached is no
+ * reason to leave out the next. */
+static void run_all(struct cp_session *s, struct operands *o, char **paths)
+{
+	bool lost = false, wrong = false, other = false;
+	size_t next = 0;
+
+	while (next < o->count && !s->stopped && !cp_interrupted()) {
+		struct group g = {&o->sources[next], &o->destination, paths, 0};
+
+		g.count = count_together(g.sources, o->count - next);
+		next += g.count;
+		renew(s);
+		run(s, &g);
+		lost |= s->report.lost;
+		wrong |= s->report.wrong;
+		other |= !s->report.wrong;
+	}
+	s->report.lost = lost;
+	/* Something could start. */
+	s->report.failed += wrong && other;
+	s->report.wrong = wrong && !other;
 }
 
 /* Directories are held open while they are worked on. */
@@ -196,11 +293,10 @@ static void copy(struct cp_session *s)
 	char **paths = NULL;
 
 	if (parse(s, &operands)) {
+		s->several = operands.count > 1;
 		paths = calloc(operands.count, sizeof(*paths));
-		for (size_t i = 0; paths && i < operands.count; i++)
-			paths[i] = operands.sources[i].path;
 		if (paths)
-			run(s, &operands, paths);
+			run_all(s, &operands, paths);
 		else
 			cp_report_wrong(&s->report, "out of memory");
 	}

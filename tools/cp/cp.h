@@ -5,6 +5,7 @@
  *   args location        what the user wrote
  *   connect prompt       getting in
  *   copy                 which side is which, where each source goes
+ *   expand               ~USER on a server
  *   relay_*              from one server to another
  *   glob                 patterns in names there
  *   legacy_*  wire       the old scp protocol

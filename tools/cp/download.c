@@ -221,7 +221,7 @@ static struct cp_dl_dir *open_base(struct cp_download *dl, const char *path, con
 	return NULL;
 }
 
-static struct cp_dl_dir *find_base(struct cp_download *dl, const char *destination, size_t count, char **name)
+static struct cp_dl_dir *find_base(struct cp_download *dl, const char *destination, bool several, char **name)
 {
 	size_t len = strlen(destination);
 	struct cp_dl_dir *base = NULL;
@@ -235,7 +235,7 @@ static struct cp_dl_dir *find_base(struct cp_download *dl, const char *destinati
 		cp_report_failed(&dl->s->report, destination, "%s", strerror(errno));
 		return NULL;
 	}
-	if (count > 1) {
+	if (several) {
 		cp_report_failed(&dl->s->report, destination,
 				 found == 0 ? "is not a directory" : "No such directory");
 		return NULL;
@@ -260,7 +260,7 @@ void cp_download(struct cp_session *s, char **sources, size_t count, const char 
 	for (size_t i = 0; i < count && cp_running(s); i++)
 		cp_glob_add(&glob, s, sources[i]);
 	if (glob.count > 0)
-		dl.base = find_base(&dl, destination, count > glob.count ? count : glob.count, &name);
+		dl.base = find_base(&dl, destination, s->several || glob.count > 1, &name);
 	if (dl.base) {
 		dl.rename_to = name;
 		/* What replies make room for leaves together, at the end of each batch of them. */

@@ -152,7 +152,7 @@ void cp_legacy_upload(struct cp_session *s, char **sources, size_t count, const 
 {
 	struct cp_legacy l = {.s = s};
 
-	if (!open_wire(&l, "-t", raw, count > 1 || is_contents(sources[0])))
+	if (!open_wire(&l, "-t", raw, s->several || is_contents(sources[0])))
 		return;
 	if (cp_legacy_answer(&l, raw))
 		for (size_t i = 0; i < count && cp_legacy_running(&l); i++)
@@ -162,8 +162,7 @@ void cp_legacy_upload(struct cp_session *s, char **sources, size_t count, const 
 
 /* ---- There to here ---- */
 
-static bool find_base(struct cp_session *s, struct cp_legacy_dir *base, const char *destination, size_t count,
-		      char **name)
+static bool find_base(struct cp_session *s, struct cp_legacy_dir *base, const char *destination, char **name)
 {
 	size_t len = strlen(destination);
 	char *around;
@@ -173,7 +172,7 @@ static bool find_base(struct cp_session *s, struct cp_legacy_dir *base, const ch
 				       .fd = open(destination, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 	if (base->fd >= 0)
 		return true;
-	if (count > 1 || (errno != ENOENT && errno != ENOTDIR)) {
+	if (s->several || (errno != ENOENT && errno != ENOTDIR)) {
 		cp_report_failed(&s->report, destination, "%s", strerror(errno));
 		return false;
 	}
@@ -196,12 +195,12 @@ void cp_legacy_download(struct cp_session *s, const char *const *raw, size_t cou
 	struct cp_legacy_dir base;
 	char *name = NULL;
 
-	if (find_base(s, &base, destination, count, &name)) {
+	if (find_base(s, &base, destination, &name)) {
 		for (size_t i = 0; i < count && cp_running(s); i++) {
 			struct cp_legacy l = {
 				.s = s, .directory = name && destination[strlen(destination) - 1] == '/'};
 
-			if (!open_wire(&l, "-f", raw[i], count > 1))
+			if (!open_wire(&l, "-f", raw[i], s->several))
 				break;
 			cp_legacy_take(&l, &base, name, raw[i]);
 			close_wire(&l);
@@ -220,9 +219,9 @@ void cp_legacy_relay(struct cp_session *from, struct cp_session *to, const char 
 	for (size_t i = 0; i < count && cp_running(from) && cp_running(to); i++) {
 		struct cp_legacy source = {.s = from}, sink = {.s = to};
 
-		if (!open_wire(&source, "-f", raw[i], count > 1))
+		if (!open_wire(&source, "-f", raw[i], from->several))
 			break;
-		if (open_wire(&sink, "-t", raw_destination, count > 1)) {
+		if (open_wire(&sink, "-t", raw_destination, from->several)) {
 			cp_wire_join(source.wire, sink.wire);
 			close_wire(&sink);
 		}
@@ -290,7 +289,7 @@ void cp_legacy_on_origin(struct cp_session *s, const char *const *raw, size_t co
 
 		if (asprintf(&text, "scp%s%s%s%s %s %s", args->verbose ? " -v" : "",
 			     args->recursive ? " -r" : "", args->preserve ? " -p" : "",
-			     count > 1 ? " -d" : "", raw[i], there) < 0)
+			     s->several ? " -d" : "", raw[i], there) < 0)
 			break;
 		run_there(&l, text);
 		free(text);

@@ -368,7 +368,7 @@ void cp_local(struct cp_session *s, char **sources, size_t count, const char *de
 	bool there = stat(destination, &st) == 0, directory = there && S_ISDIR(st.st_mode);
 
 	if (!directory &&
-	    (count > 1 || (len > 0 && destination[len - 1] == '/' &&
+	    (s->several || (len > 0 && destination[len - 1] == '/' &&
 			   (there || stat(sources[0], &first) != 0 || !S_ISDIR(first.st_mode))))) {
 		cp_report_failed(&s->report, destination, there ? "is not a directory" : "No such directory");
 	} else {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char scheme[] = "sftp://";
+static const char sftp_scheme[] = "sftp://", scp_scheme[] = "scp://";
 
 static bool wrong(char *reason, size_t size, const char *text)
 {
@@ -101,9 +101,32 @@ static bool parse_port(struct cp_location *l, const char *text, size_t len, char
 	return true;
 }
 
-/* sftp://[user@]host[:port][/path]: the path is relative to the home directory, and absolute with a
- * second slash. */
-static bool parse_url(struct cp_location *l, const char *text, char *reason, size_t size)
+/* A leading ~/ is the home directory, where relative paths start anyway; ~user is left. */
+static bool take_path(struct cp_location *l, const char *path)
+{
+	if (path[0] == '~' && (path[1] == '/' || !path[1])) {
+		path++;
+		path += strspn(path, "/");
+		l->path = strdup(path[0] ? path : ".");
+		return l->path != NULL;
+	}
+	l->tilde = path[0] == '~';
+	l->path = strdup(path[0] ? path : ".");
+	return l->path != NULL;
+}
+
+static bool take_decoded_path(struct cp_location *l, const char *path, bool tilde)
+{
+	l->raw = path[0] ? decode(path, strlen(path)) : strdup(".");
+	if (!l->raw || tilde)
+		return l->raw && take_path(l, l->raw);
+	l->path = strdup(l->raw);
+	return l->path != NULL;
+}
+
+/* [user@]host[:port][/path], which is behind the scheme: the path is relative to the home directory, and
+ * absolute with a second slash. TILDE: it is one of scp's, who expands a ~. */
+static bool parse_url(struct cp_location *l, const char *text, bool tilde, char *reason, size_t size)
 {
 	size_t len = strcspn(text, "/");
 	const char *path = text[len] ? text + len + 1 : "";
@@ -120,9 +143,7 @@ static bool parse_url(struct cp_location *l, const char *text, char *reason, siz
 	}
 	if (!parse_authority(l, text, authority, true, reason, size))
 		return false;
-	l->path = path[0] ? decode(path, strlen(path)) : strdup(".");
-	l->raw = l->path ? strdup(l->path) : NULL;
-	return l->raw ||
+	return take_decoded_path(l, path, tilde) ||
 	       wrong(reason, size, "the path has a % that no two hexadecimal digits follow, or a %00");
 }
 
@@ -145,33 +166,25 @@ static const char *host_end(const char *text)
 	return p && *p == ':' ? p : NULL;
 }
 
-/* A leading ~/ is the home directory, where relative paths start anyway. */
-static char *home_relative(const char *path)
-{
-	if (path[0] == '~' && (path[1] == '/' || !path[1])) {
-		path++;
-		path += strspn(path, "/");
-	}
-	return strdup(path[0] ? path : ".");
-}
-
 bool cp_location_parse(struct cp_location *l, const char *text, char *reason, size_t size)
 {
 	const char *colon;
 
 	memset(l, 0, sizeof(*l));
-	if (strncasecmp(text, scheme, sizeof(scheme) - 1) == 0) {
-		l->remote = true;
-		return parse_url(l, text + sizeof(scheme) - 1, reason, size);
-	}
+	l->remote = true;
+	if (strncasecmp(text, sftp_scheme, strlen(sftp_scheme)) == 0)
+		return parse_url(l, text + strlen(sftp_scheme), false, reason, size);
+	if (strncasecmp(text, scp_scheme, strlen(scp_scheme)) == 0)
+		return parse_url(l, text + strlen(scp_scheme), true, reason, size);
 	colon = host_end(text);
 	if (!colon) {
+		l->remote = false;
 		l->path = strdup(text);
 		return text[0] ? true : wrong(reason, size, "an empty name");
 	}
-	l->remote = true;
-	l->path = home_relative(colon + 1);
 	l->raw = strdup(colon[1] ? colon + 1 : ".");
+	if (!l->raw || !take_path(l, colon + 1))
+		return wrong(reason, size, "out of memory");
 	return parse_authority(l, text, (size_t)(colon - text), false, reason, size);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where an operand points: a local name, [user@]host:[path], or an sftp:// URL.
+ * Where an operand points: a local name, [user@]host:[path], or a URL of sftp:// or scp://.
  */
 #ifndef CP_LOCATION_H
 #define CP_LOCATION_H
@@ -15,6 +15,7 @@ struct cp_location {
 	char *host;	/* without brackets; NULL if local */
 	uint16_t port;	/* 0: not given */
 	char *path;	/* never empty if remote: "." is the home directory */
+	bool tilde;	/* PATH begins with ~USER, which only the server can expand */
 	char *raw;	/* the same as written, "~" and all, for a shell there; NULL if local */
 };
 

@@ -162,7 +162,7 @@ static void copy_all(struct cp_relay_dir *base, const struct cp_glob *glob, cons
 
 /* Where the operands go, as with uploads: into DESTINATION if that is a directory, else its name is theirs.
  */
-static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destination, size_t count, char **name)
+static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destination, bool several, char **name)
 {
 	struct cp_session *to = r->to;
 	haw_attrs attrs = {0};
@@ -175,7 +175,7 @@ static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destinatio
 		cp_relay_fail(r, to, destination, code, &err);
 	} else if (code == 0 && S_ISDIR(attrs.mode)) {
 		base = cp_relay_dir_new(r, NULL, "", destination);
-	} else if (count > 1) {
+	} else if (several) {
 		cp_relay_fail_plain(r, to, destination,
 				    code == 0 ? "is not a directory" : "No such directory");
 	} else {
@@ -210,7 +210,7 @@ void cp_relay(struct cp_session *from, struct cp_session *to, char **sources, si
 	for (size_t i = 0; i < count && cp_running(from); i++)
 		cp_glob_add(&glob, from, sources[i]);
 	if (glob.count > 0)
-		base = find_base(&r, destination, count > glob.count ? count : glob.count, &name);
+		base = find_base(&r, destination, from->several || glob.count > 1, &name);
 	if (base) {
 		base->base = true;
 		copy_all(base, &glob, name, slash && name);

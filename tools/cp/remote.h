@@ -61,6 +61,8 @@ struct cp_reply *cp_sftp_readlink(struct cp_session *s, const char *path, cp_rep
 				  haw_error *err);
 struct cp_reply *cp_sftp_realpath(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
 				  haw_error *err);
+struct cp_reply *cp_sftp_expand_path(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
+				     haw_error *err);
 /* A file that is made exclusively is one of this run's names: one that stands there after a second attempt
  * is removed. */
 struct cp_reply *cp_sftp_open(struct cp_session *s, const char *path, uint32_t flags, const haw_attrs *attrs,

@@ -136,6 +136,12 @@ struct cp_reply *cp_sftp_realpath(struct cp_session *s, const char *path, cp_rep
 	return submitted(begin(s, CP_REALPATH, path, done, user, err));
 }
 
+struct cp_reply *cp_sftp_expand_path(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
+				     haw_error *err)
+{
+	return submitted(begin(s, CP_EXPAND_PATH, path, done, user, err));
+}
+
 struct cp_reply *cp_sftp_open(struct cp_session *s, const char *path, uint32_t flags, const haw_attrs *attrs,
 			      cp_reply_fn done, void *user, haw_error *err)
 {

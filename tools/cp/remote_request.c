@@ -179,6 +179,8 @@ static haw_op *start_path(struct cp_reply *r, haw_error *err)
 		return haw_sftp_readlink_start(sftp, r->path, cp_request_done, r, err);
 	case CP_REALPATH:
 		return haw_sftp_realpath_start(sftp, r->path, cp_request_done, r, err);
+	case CP_EXPAND_PATH:
+		return haw_sftp_expand_path_start(sftp, r->path, cp_request_done, r, err);
 	case CP_OPEN:
 		return haw_sftp_open_start(sftp, r->path, r->flags, &r->attrs, cp_request_done, r, err);
 	case CP_OPENDIR:

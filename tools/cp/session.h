@@ -51,6 +51,7 @@ struct cp_session {
 	struct cp_report report;
 	struct cp_flow flow;
 	mode_t umask;
+	bool several;		/* sources, perhaps elsewhere: the destination is a directory */
 
 	const struct cp_location *peer;	/* whose host this is */
 	haw_loop *loop;
@@ -79,9 +80,11 @@ struct cp_session {
 	bool lost;		/* the session has ended: start nothing, say nothing more */
 	bool stopped;		/* a signal came: start nothing, clean up */
 	char *host_text;	/* for messages */
-	/* What stays in the account when the transport is gone. */
-	char ciphers[1024]; /* sorted, where they are to be */
-	char suite[96], backend[64], engine[16], peer_version[256];
+	char ciphers[1024];	/* sorted, where they are to be */
+	/* What stays in the account when the transport is gone, and the session is another. */
+	struct cp_account {
+		char suite[96], backend[64], engine[16], peer_version[256];
+	} account;
 };
 
 /* ---- settings.c ---- */
@@ -126,6 +129,8 @@ void cp_remote_end(struct cp_session *s);
 haw_sftp *cp_session_sftp(const struct cp_session *s);
 /* The connection itself; NULL through a program. */
 haw_transport *cp_session_transport(const struct cp_session *s);
+/* Ask about PATH, which was not known before there was a session. */
+void cp_session_ask(struct cp_session *s, const char *path);
 /* The answer about ask_path: waits for it. */
 int cp_session_asked(struct cp_session *s, haw_attrs *attrs, haw_error *err);
 /* Whether new work may be started. */

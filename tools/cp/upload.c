@@ -162,7 +162,7 @@ static struct cp_up_dir *find_base(struct cp_upload *up, const char *destination
 			cp_report_failed(&s->report, shown ? shown : destination, "%s", cp_reason(&err));
 	} else if (code == 0 && S_ISDIR(attrs.mode)) {
 		base = cp_up_dir_new(up, NULL, "", destination);
-	} else if (up->source_count > 1 || (slash && !(directory && code < 0))) {
+	} else if (s->several || (slash && !(directory && code < 0))) {
 		cp_report_failed(&s->report, shown ? shown : destination,
 				 code == 0 ? "is not a directory" : "No such directory");
 	} else {
