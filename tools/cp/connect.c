@@ -387,7 +387,7 @@ static bool connect_client(struct cp_session *s, bool upload)
 
 bool cp_connect_plain(struct cp_session *s, bool upload)
 {
-	s->plain = s->raw = true;
+	s->plain = true;
 	if (s->args->scp.program) {
 		cp_interrupt_catch(NULL);
 		s->report.protocol = "scp";

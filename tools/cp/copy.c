@@ -146,12 +146,11 @@ static void run_relay(struct cp_session *s, struct cp_session *to, const struct 
 /* From one host to another. Both sessions live on one loop; the account is that of the first. */
 static void run_between(struct cp_session *s, const struct group *g)
 {
-	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = g->destination, .raw = true};
+	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = g->destination, .companion = s};
 	bool legacy = s->args->scp.legacy;
 
 	s->peer = &g->sources[0];
 	s->host_text = s->peer->host;
-	s->raw = true;
 	s->companion = &to;
 	if (s->args->scp.on_origin) {
 		s->companion = NULL;
@@ -173,6 +172,7 @@ static void run_between(struct cp_session *s, const struct group *g)
 		s->companion = NULL;
 		haw_host_config_free(to.tool_config);
 		s->report.failed += to.report.failed;
+		s->report.reconnects += to.report.reconnects;
 		s->report.lost |= to.report.lost;
 		s->report.wrong |= to.report.wrong;
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "download.h"
+#include "outcome.h"
 
 /* What a server may make of one pattern. */
 enum { MATCHES_MAX = 1 << 20 };
@@ -74,33 +75,34 @@ static char *join(const char *directory, const char *name)
 	return path;
 }
 
+static void ignored(void *user, struct cp_reply *reply)
+{
+	(void)user;
+	(void)reply;
+}
+
 /* Add the names of DIRECTORY that match. A directory that cannot be listed has none. */
 static bool list(struct cp_glob *glob, struct cp_session *s, const char *directory, const char *component)
 {
+	const char *path = directory[0] ? directory : ".";
+	struct cp_outcome o = {0};
+	struct cp_file *listing;
 	haw_error err;
-	haw_op *op =
-		haw_sftp_opendir_start(cp_session_sftp(s), directory[0] ? directory : ".", NULL, NULL, &err);
-	haw_file *listing = NULL;
-	int code = cp_wait(s, op, &err);
+	int code = cp_outcome_wait(s, cp_sftp_opendir(s, path, cp_outcome_take, &o, &err), &o, &err);
 	bool good = true;
 	char name[256];
 
-	if (code == 0)
-		listing = haw_sftp_op_file(op);
-	haw_op_free(op);
+	listing = o.file;
+	cp_outcome_clear(&o);
 	while (code == 0 && good) {
-		const haw_name *names;
-		size_t count;
-
-		op = haw_file_readdir_start(listing, NULL, NULL, &err);
-		code = cp_wait(s, op, &err);
-		count = code == 0 ? haw_sftp_op_names(op, &names) : 0;
-		for (size_t i = 0; i < count && good; i++)
-			if (matches(component, &names[i], name, sizeof(name)))
+		code = cp_outcome_wait(s, cp_file_readdir(listing, cp_outcome_take, &o, &err), &o, &err);
+		for (size_t i = 0; i < o.name_count && good; i++)
+			if (matches(component, &o.names[i], name, sizeof(name)))
 				good = add(glob, join(directory, name));
-		haw_op_free(op);
+		cp_outcome_clear(&o);
 	}
-	haw_file_free(listing);
+	if (listing)
+		cp_file_close(listing, ignored, NULL, NULL);
 	if (code < 0 && code != HAW_EEND)
 		cp_session_ended(s, code, &err);
 	return good;
@@ -110,11 +112,11 @@ static bool list(struct cp_glob *glob, struct cp_session *s, const char *directo
 
 static bool exists(struct cp_session *s, const char *path)
 {
+	struct cp_outcome o = {0};
 	haw_error err;
-	haw_op *op = haw_sftp_stat_start(cp_session_sftp(s), path, false, NULL, NULL, &err);
-	int code = cp_wait(s, op, &err);
+	int code = cp_outcome_wait(s, cp_sftp_stat(s, path, false, cp_outcome_take, &o, &err), &o, &err);
 
-	haw_op_free(op);
+	cp_outcome_clear(&o);
 	if (code < 0)
 		cp_session_ended(s, code, &err);
 	return code == 0;

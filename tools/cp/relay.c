@@ -59,25 +59,27 @@ void cp_relay_run(struct cp_relay *r, bool (*finished)(void *user), void *user)
 	cp_session_run(r->from, has_finished, run_turn, &run);
 }
 
-static bool op_done(void *user)
+static bool has_come(void *user)
 {
-	return haw_op_done(user);
+	const struct cp_outcome *outcome = user;
+
+	return outcome->done;
 }
 
-int cp_relay_wait(struct cp_relay *r, haw_op *op, haw_error *err)
+int cp_relay_wait(struct cp_relay *r, const struct cp_reply *reply, struct cp_outcome *outcome,
+		  haw_error *err)
 {
-	if (!op)
+	if (!reply)
 		return err->code;
-	cp_relay_run(r, op_done, op);
-	return haw_op_result(op, err);
+	cp_relay_run(r, has_come, outcome);
+	*err = outcome->err;
+	return outcome->code;
 }
 
-int cp_relay_do(struct cp_relay *r, haw_op *op, haw_error *err)
+void cp_relay_ignore(void *user, struct cp_reply *reply)
 {
-	int code = cp_relay_wait(r, op, err);
-
-	haw_op_free(op);
-	return code;
+	(void)user;
+	(void)reply;
 }
 
 /* ---- What failed ---- */
@@ -142,17 +144,13 @@ static void copy_all(struct cp_relay_dir *base, const struct cp_glob *glob, cons
 	struct cp_relay *r = base->r;
 
 	for (size_t i = 0; i < glob->count && cp_relay_running(r); i++) {
-		haw_attrs attrs = {0};
+		struct cp_outcome o = {0};
 		haw_error err;
-		haw_op *op =
-			haw_sftp_stat_start(cp_session_sftp(r->from), glob->paths[i], true, NULL, NULL, &err);
-		int code = cp_relay_wait(r, op, &err);
+		int code = cp_relay_wait(
+			r, cp_sftp_stat(r->from, glob->paths[i], true, cp_outcome_take, &o, &err), &o, &err);
 
 		if (code == 0)
-			haw_sftp_op_attrs(op, &attrs);
-		haw_op_free(op);
-		if (code == 0)
-			copy_operand(base, glob->paths[i], &attrs, rename_to, must_be_dir);
+			copy_operand(base, glob->paths[i], &o.attrs, rename_to, must_be_dir);
 		else if (!cp_session_ended(r->from, code, &err))
 			cp_relay_fail_plain(r, r->from, glob->paths[i], cp_reason(&err));
 	}

@@ -7,16 +7,17 @@
  *   relay_file.c   a file: opened on both sides, moved, put in its place
  *   relay_data.c   its pieces: each READ's answer becomes a WRITE
  *
- * Directories are walked one after another; files, and the pieces of large ones, are under way in numbers
- * that both sides' flow allows. As with uploads, a file gets a temporary name where something may stand in
- * its place, and a directory that does not exist is filled under one.
+ * Requests of both sides survive their connections (remote.h). Directories are walked one after another;
+ * files, and the pieces of large ones, are under way in numbers that both sides' flow allows. As with
+ * uploads, a file gets a temporary name where something may stand in its place, and a directory that does
+ * not exist is filled under one.
  */
 #ifndef CP_RELAY_H
 #define CP_RELAY_H
 
 #include <sys/stat.h>
 
-#include "session.h"
+#include "outcome.h"
 
 struct cp_relay_file;
 
@@ -52,11 +53,11 @@ bool cp_relay_running(struct cp_relay *r);
 void cp_relay_pump(struct cp_relay *r);
 /* Turn the loop until FINISHED says so. */
 void cp_relay_run(struct cp_relay *r, bool (*finished)(void *user), void *user);
-/* Wait for OP, which is freed by the caller, while all else goes on; NULL: not started, for the reason in
- * ERR. */
-int cp_relay_wait(struct cp_relay *r, haw_op *op, haw_error *err);
-/* The same for one whose result is all that matters: frees OP. */
-int cp_relay_do(struct cp_relay *r, haw_op *op, haw_error *err);
+/* Wait for REPLY, whose user OUTCOME is, while all else goes on; NULL: not begun, for the reason in ERR. */
+int cp_relay_wait(struct cp_relay *r, const struct cp_reply *reply, struct cp_outcome *outcome,
+		  haw_error *err);
+/* A cp_reply_fn for what nobody waits for. */
+void cp_relay_ignore(void *user, struct cp_reply *reply);
 /* PATH failed on the side of S with CODE: says so, unless that is the end of the session. */
 void cp_relay_fail(struct cp_relay *r, struct cp_session *s, const char *path, int code,
 		   const haw_error *err);
@@ -86,7 +87,7 @@ struct cp_relay_file {
 	char *source, *path, *final;
 	haw_attrs attrs, opened, now; /* of the source: listed; when it was opened and when all was read */
 	haw_attrs standing;           /* of what stands in its place; flags 0: nothing */
-	haw_file *in, *out;
+	struct cp_file *in, *out;
 	uint64_t size, requested,
 		end; /* announced or grown to; asked for up to here; where the end was met */
 	unsigned pending, stage;

@@ -8,7 +8,7 @@
 
 #include "relay.h"
 
-enum { PIECE_MAX = 128 << 10, HELD_MAX = 64 << 20 };
+enum { PIECE_MAX = 128 << 10 };
 
 struct piece {
 	struct cp_relay_file *f;
@@ -28,13 +28,13 @@ static void drop(struct piece *p)
 
 /* ---- Out ---- */
 
-static void written(void *user, haw_op *op)
+static void written(void *user, struct cp_reply *reply)
 {
 	struct piece *p = user;
 	struct cp_relay_file *f = p->f;
 	struct cp_relay *r = f->r;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	cp_flow_done(&r->to->flow, p->count, p->sent_ns, cp_now_ns());
 	if (code == 0)
@@ -50,12 +50,9 @@ static void write_piece(struct piece *p)
 {
 	struct cp_relay_file *f = p->f;
 	haw_error err;
-	haw_op *op;
 
 	p->sent_ns = cp_now_ns();
-	op = haw_file_write_start(f->out, p->offset, p->data, p->count, NULL, written, p, &err);
-	if (op) {
-		haw_op_detach(op);
+	if (cp_file_write(f->out, p->offset, p->data, p->count, written, p, &err)) {
 		cp_flow_sent(&f->r->to->flow, p->count);
 		return;
 	}
@@ -98,16 +95,16 @@ static void came(struct piece *p)
 	write_piece(p);
 }
 
-static void read_done(void *user, haw_op *op)
+static void read_done(void *user, struct cp_reply *reply)
 {
 	struct piece *p = user;
 	struct cp_relay_file *f = p->f;
 	struct cp_relay *r = f->r;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	cp_flow_done(&r->from->flow, p->len, p->sent_ns, cp_now_ns());
-	p->count = code == 0 ? haw_sftp_op_count(op) : 0;
+	p->count = code == 0 ? cp_reply_count(reply) : 0;
 	if (code == HAW_EEND && p->offset < f->end)
 		f->end = p->offset;
 	else if (code < 0 && code != HAW_EEND)
@@ -127,18 +124,17 @@ static bool ask(struct cp_relay_file *f, uint64_t offset, uint32_t len)
 {
 	struct piece *p = malloc(sizeof(*p) + len);
 	haw_error err = {.code = HAW_ENOMEM, .message = "out of memory"};
-	haw_op *op = NULL;
+	struct cp_reply *reply = NULL;
 
 	if (p) {
 		*p = (struct piece){.f = f, .offset = offset, .len = len, .sent_ns = cp_now_ns()};
-		op = haw_file_read_start(f->in, offset, len, view, read_done, p, &err);
+		reply = cp_file_read(f->in, offset, len, view, read_done, p, &err);
 	}
-	if (!op) {
+	if (!reply) {
 		free(p);
 		cp_relay_file_check(f, f->r->from, err.code, &err);
 		return false;
 	}
-	haw_op_detach(op);
 	f->pending++;
 	f->r->held += len;
 	cp_flow_sent(&f->r->from->flow, len);
@@ -147,7 +143,9 @@ static bool ask(struct cp_relay_file *f, uint64_t offset, uint32_t len)
 
 static bool room(struct cp_relay *r)
 {
-	return r->held < HELD_MAX && cp_flow_room_for_bytes(&r->from->flow) &&
+	uint64_t most = (uint64_t)r->from->args->memory_mib << 20;
+
+	return r->held < most && cp_flow_room_for_bytes(&r->from->flow) &&
 	       cp_flow_room_for_bytes(&r->to->flow);
 }
 

@@ -29,14 +29,14 @@ struct walk {
 	unsigned kept;
 };
 
-static haw_sftp *from(const struct cp_relay_dir *dir)
+static struct cp_session *from(const struct cp_relay_dir *dir)
 {
-	return cp_session_sftp(dir->r->from);
+	return dir->r->from;
 }
 
-static haw_sftp *to(const struct cp_relay_dir *dir)
+static struct cp_session *to(const struct cp_relay_dir *dir)
 {
-	return cp_session_sftp(dir->r->to);
+	return dir->r->to;
 }
 
 /* ---- Completion ---- */
@@ -55,11 +55,11 @@ static void destroy(struct cp_relay_dir *dir)
 		cp_relay_dir_put(parent);
 }
 
-static void renamed(void *user, haw_op *op)
+static void renamed(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_dir *dir = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	if (code < 0)
 		cp_relay_fail(dir->r, dir->r->to, dir->final, code, &err);
@@ -68,25 +68,23 @@ static void renamed(void *user, haw_op *op)
 
 static void rename_stage(struct cp_relay_dir *dir)
 {
-	haw_op *op = NULL;
+	struct cp_reply *reply = NULL;
 	haw_error err;
 
 	if (dir->staged && cp_relay_running(dir->r)) {
-		op = haw_sftp_rename_start(to(dir), dir->path, dir->final, false, renamed, dir, &err);
-		if (!op)
+		reply = cp_sftp_rename(to(dir), dir->path, dir->final, CP_RENAME_FREE, renamed, dir, &err);
+		if (!reply)
 			cp_relay_fail(dir->r, dir->r->to, dir->final, err.code, &err);
 	}
-	if (op)
-		haw_op_detach(op);
-	else
+	if (!reply)
 		destroy(dir);
 }
 
-static void attributes_set(void *user, haw_op *op)
+static void attributes_set(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_dir *dir = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	if (code < 0)
 		cp_relay_fail(dir->r, dir->r->to, dir->final, code, &err);
@@ -112,8 +110,8 @@ static haw_attrs final_attributes(const struct cp_relay_dir *dir)
 
 void cp_relay_dir_put(struct cp_relay_dir *dir)
 {
+	struct cp_reply *reply = NULL;
 	haw_attrs attrs;
-	haw_op *op = NULL;
 	haw_error err;
 
 	if (--dir->references > 0)
@@ -124,13 +122,11 @@ void cp_relay_dir_put(struct cp_relay_dir *dir)
 	}
 	attrs = final_attributes(dir);
 	if (attrs.flags) {
-		op = haw_sftp_setstat_start(to(dir), dir->path, true, &attrs, attributes_set, dir, &err);
-		if (!op)
+		reply = cp_sftp_setstat(to(dir), dir->path, &attrs, attributes_set, dir, &err);
+		if (!reply)
 			cp_relay_fail(dir->r, dir->r->to, dir->final, err.code, &err);
 	}
-	if (op)
-		haw_op_detach(op);
-	else
+	if (!reply)
 		rename_stage(dir);
 }
 
@@ -197,39 +193,43 @@ static bool clear(struct cp_relay_dir *dir)
 	return removal.code == 0;
 }
 
-static int make(struct cp_relay_dir *dir, haw_error *err)
+static int make(struct cp_relay_dir *dir, bool fresh, haw_error *err)
 {
 	uint32_t mode = dir->attrs.flags & HAW_ATTR_MODE ? dir->attrs.mode & 0777 : 0777;
-	haw_attrs made;
-	haw_op *op;
-	int code = cp_relay_do(dir->r, haw_sftp_mkdir_start(to(dir), dir->path, mode | 0700, NULL, NULL, err),
-			       err);
+	struct cp_outcome o = {0};
+	int code = cp_relay_wait(
+		dir->r,
+		cp_sftp_mkdir(to(dir), dir->path, mode | 0700, !dir->staged, cp_outcome_take, &o, err), &o,
+		err);
 
 	if (code < 0)
 		return code;
-	dir->made = dir->fresh = true;
+	dir->made = true;
+	dir->fresh = fresh;
 	if ((mode & 0700) == 0700 || dir->r->to->args->preserve)
 		return 0;
-	op = haw_sftp_stat_start(to(dir), dir->path, false, NULL, NULL, err);
-	if (cp_relay_wait(dir->r, op, err) == 0 && haw_sftp_op_attrs(op, &made))
-		dir->made_mode = made.mode;
-	haw_op_free(op);
+	o.done = false;
+	if (cp_relay_wait(dir->r, cp_sftp_stat(to(dir), dir->path, false, cp_outcome_take, &o, err), &o,
+			  err) == 0)
+		dir->made_mode = o.attrs.mode;
 	return 0;
 }
 
-/* Nothing stands there: a temporary name, until it is complete. */
+/* Nothing stands there: a temporary name, until it is complete, where it can be had (see upload_dir.c). */
 static int stage(struct cp_relay_dir *dir, haw_error *err)
 {
 	int code;
 
+	if (!(to(dir)->extensions & HAW_SFTP_POSIX_RENAME) || to(dir)->args->resume)
+		return make(dir, false, err);
 	free(dir->path);
 	dir->path = cp_temp_path(dir->final);
 	if (!dir->path)
 		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");
 	dir->staged = true;
-	code = make(dir, err);
+	code = make(dir, true, err);
 	if (code == HAW_ESTATUS && err->reason == HAW_SFTP_FAILURE && clear(dir))
-		code = make(dir, err);
+		code = make(dir, true, err);
 	return code;
 }
 
@@ -237,22 +237,18 @@ static int stage(struct cp_relay_dir *dir, haw_error *err)
 static bool open_there(struct cp_relay_dir *dir)
 {
 	struct cp_relay *r = dir->r;
-	haw_attrs standing = {0};
+	struct cp_outcome o = {0};
 	haw_error err;
-	haw_op *op;
 	int code;
 
 	if (dir->parent->fresh) {
-		code = make(dir, &err);
+		code = make(dir, true, &err);
 	} else {
-		op = haw_sftp_stat_start(to(dir), dir->final, true, NULL, NULL, &err);
-		code = cp_relay_wait(r, op, &err);
-		if (code == 0)
-			haw_sftp_op_attrs(op, &standing);
-		haw_op_free(op);
+		code = cp_relay_wait(
+			r, cp_sftp_stat(to(dir), dir->final, true, cp_outcome_take, &o, &err), &o, &err);
 		if (code == HAW_ENOTFOUND) {
 			code = stage(dir, &err);
-		} else if (code == 0 && !S_ISDIR(standing.mode)) {
+		} else if (code == 0 && !S_ISDIR(o.attrs.mode)) {
 			cp_relay_fail_plain(r, r->to, dir->final, "is a file, where a directory is needed");
 			return false;
 		}
@@ -264,53 +260,64 @@ static bool open_there(struct cp_relay_dir *dir)
 
 /* ---- Links ---- */
 
+/* Under the name WRITTEN first, unless that is NAME itself. */
+static int make_link(struct cp_relay_dir *dir, const char *target, const char *written, const char *name,
+		     haw_error *err)
+{
+	struct cp_session *s = to(dir);
+	struct cp_outcome o = {0};
+	int code;
+
+	if (written != name)
+		cp_sftp_remove(s, written, cp_relay_ignore, NULL, err);
+	code = cp_relay_wait(dir->r, cp_sftp_symlink(s, target, written, cp_outcome_take, &o, err), &o, err);
+	if (code < 0 || written == name)
+		return code;
+	o.done = false;
+	return cp_relay_wait(dir->r,
+			     cp_sftp_rename(s, written, name,
+					    s->extensions & HAW_SFTP_POSIX_RENAME ? CP_RENAME_REPLACE
+										  : CP_RENAME_REMOVE,
+					    cp_outcome_take, &o, err),
+			     &o, err);
+}
+
 static int put_link(struct cp_relay_dir *dir, const char *target, const char *name, haw_error *err)
 {
-	struct cp_session *s = dir->r->to;
-	bool replace = s->extensions & HAW_SFTP_POSIX_RENAME;
-	char *written = dir->fresh ? strdup(name) : cp_temp_path(name);
-	int code = HAW_ENOMEM;
+	char *temporary = dir->fresh ? NULL : cp_temp_path(name);
+	int code;
 
-	if (!written)
+	if (!dir->fresh && !temporary)
 		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");
-	if (!dir->fresh)
-		cp_relay_do(dir->r, haw_sftp_remove_start(to(dir), written, NULL, NULL, err), err);
-	code = cp_relay_do(dir->r, haw_sftp_symlink_start(to(dir), target, written, NULL, NULL, err), err);
-	if (code == 0 && !dir->fresh) {
-		if (!replace)
-			cp_relay_do(dir->r, haw_sftp_remove_start(to(dir), name, NULL, NULL, err), err);
-		code = cp_relay_do(
-			dir->r, haw_sftp_rename_start(to(dir), written, name, replace, NULL, NULL, err), err);
-	}
-	if (code < 0 && !dir->fresh && cp_relay_running(dir->r)) {
+	code = make_link(dir, target, temporary ? temporary : name, name, err);
+	if (code < 0 && temporary && cp_relay_running(dir->r)) {
 		haw_error ignored;
 
-		cp_relay_do(dir->r, haw_sftp_remove_start(to(dir), written, NULL, NULL, &ignored), &ignored);
+		cp_sftp_remove(to(dir), temporary, cp_relay_ignore, NULL, &ignored);
 	}
-	free(written);
+	free(temporary);
 	return code;
 }
 
 static void copy_link(struct cp_relay_dir *dir, const char *source, const char *name)
 {
+	struct cp_outcome o = {0};
 	haw_error err;
-	haw_op *op = haw_sftp_readlink_start(from(dir), source, NULL, NULL, &err);
-	int code = cp_relay_wait(dir->r, op, &err);
-	haw_span path = code == 0 ? haw_sftp_op_path(op) : (haw_span){NULL, 0};
-	char *target = code == 0 ? strndup((const char *)path.ptr, path.len) : NULL;
+	int code = cp_relay_wait(dir->r, cp_sftp_readlink(from(dir), source, cp_outcome_take, &o, &err), &o,
+				 &err);
 	char *final = cp_join(dir->path, name);
 
-	haw_op_free(op);
 	if (code < 0) {
 		cp_relay_fail(dir->r, dir->r->from, source, code, &err);
-	} else if (!target || !final) {
-		cp_relay_fail_plain(dir->r, dir->r->from, source, "out of memory");
+	} else if (!o.path || !final) {
+		cp_relay_fail_plain(dir->r, dir->r->from, source,
+				    final ? "is a link to what no name can be" : "out of memory");
 	} else {
-		code = put_link(dir, target, final, &err);
+		code = put_link(dir, o.path, final, &err);
 		if (code < 0)
 			cp_relay_fail(dir->r, dir->r->to, final, code, &err);
 	}
-	free(target);
+	cp_outcome_clear(&o);
 	free(final);
 }
 
@@ -328,18 +335,18 @@ static bool is_around(const struct cp_relay_dir *dir, const char *real)
 /* The canonical name of a directory, unless it is one around DIR, which is said. */
 static char *real_name(struct cp_relay_dir *dir, const char *source)
 {
+	struct cp_outcome o = {0};
 	haw_error err;
-	haw_op *op = haw_sftp_realpath_start(from(dir), source, NULL, NULL, &err);
-	int code = cp_relay_wait(dir->r, op, &err);
-	haw_span path = code == 0 ? haw_sftp_op_path(op) : (haw_span){NULL, 0};
-	char *real = code == 0 ? strndup((const char *)path.ptr, path.len) : NULL;
+	int code = cp_relay_wait(dir->r, cp_sftp_realpath(from(dir), source, cp_outcome_take, &o, &err), &o,
+				 &err);
+	char *real = o.path;
 
-	haw_op_free(op);
 	if (code < 0) {
 		cp_relay_fail(dir->r, dir->r->from, source, code, &err);
 	} else if (!real || is_around(dir, real)) {
 		cp_relay_fail_plain(dir->r, dir->r->from, source,
-				    real ? "is a link to a directory around it" : "out of memory");
+				    real ? "is a link to a directory around it"
+					 : "is a link to what no name can be");
 		free(real);
 		real = NULL;
 	}
@@ -385,23 +392,20 @@ static void take_kind(struct walk *w, const char *source, const char *name, cons
 static void follow(struct walk *w, const char *source, const char *name)
 {
 	struct cp_relay *r = w->dir->r;
-	haw_attrs attrs = {0};
+	struct cp_outcome o = {0};
 	haw_error err;
-	haw_op *op = haw_sftp_stat_start(from(w->dir), source, true, NULL, NULL, &err);
-	int code = cp_relay_wait(r, op, &err);
+	int code = cp_relay_wait(r, cp_sftp_stat(from(w->dir), source, true, cp_outcome_take, &o, &err), &o,
+				 &err);
 	char *real = NULL;
 
-	if (code == 0)
-		haw_sftp_op_attrs(op, &attrs);
-	haw_op_free(op);
-	if (code == 0 && S_ISDIR(attrs.mode))
+	if (code == 0 && S_ISDIR(o.attrs.mode))
 		real = real_name(w->dir, source);
 	if (code == HAW_ENOTFOUND)
 		cp_relay_fail_plain(r, r->from, source, "is a link to nothing");
 	else if (code < 0)
 		cp_relay_fail(r, r->from, source, code, &err);
-	else if (real || !S_ISDIR(attrs.mode))
-		take_kind(w, source, name, &attrs, real);
+	else if (real || !S_ISDIR(o.attrs.mode))
+		take_kind(w, source, name, &o.attrs, real);
 }
 
 static void take_entry(struct walk *w, const haw_name *entry)
@@ -434,28 +438,24 @@ static void descend(struct walk *w);
 static void list(struct walk *w)
 {
 	struct cp_relay *r = w->dir->r;
+	struct cp_outcome o = {0};
+	struct cp_file *listing;
 	haw_error err;
-	haw_op *op = haw_sftp_opendir_start(from(w->dir), w->dir->source, NULL, NULL, &err);
-	haw_file *listing = NULL;
-	int code = cp_relay_wait(r, op, &err);
+	int code = cp_relay_wait(
+		r, cp_sftp_opendir(from(w->dir), w->dir->source, cp_outcome_take, &o, &err), &o, &err);
 
-	if (code == 0)
-		listing = haw_sftp_op_file(op);
-	haw_op_free(op);
+	listing = o.file;
 	while (code == 0 && cp_relay_running(r)) {
-		const haw_name *names;
-		size_t count;
-
-		op = haw_file_readdir_start(listing, NULL, NULL, &err);
-		code = cp_relay_wait(r, op, &err);
-		count = code == 0 ? haw_sftp_op_names(op, &names) : 0;
-		for (size_t i = 0; i < count && cp_relay_running(r); i++)
-			take_entry(w, &names[i]);
-		haw_op_free(op);
+		o = (struct cp_outcome){0};
+		code = cp_relay_wait(r, cp_file_readdir(listing, cp_outcome_take, &o, &err), &o, &err);
+		for (size_t i = 0; i < o.name_count && cp_relay_running(r); i++)
+			take_entry(w, &o.names[i]);
+		cp_outcome_clear(&o);
 		if (w->kept >= KEPT_MAX)
 			descend(w);
 	}
-	haw_file_free(listing);
+	if (listing)
+		cp_file_close(listing, cp_relay_ignore, NULL, NULL);
 	if (code < 0 && code != HAW_EEND) {
 		cp_relay_fail(r, r->from, w->dir->source, code, &err);
 		w->dir->failed = !w->dir->made;

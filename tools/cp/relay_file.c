@@ -47,14 +47,14 @@ void cp_relay_file_check(struct cp_relay_file *f, struct cp_session *s, int code
 	f->failed = true;
 }
 
-/* An operation that this waits for; or the reason why there is none. */
-static bool await(struct cp_relay_file *f, struct cp_session *s, haw_op *op, const haw_error *err)
+/* A request that this waits for; or the reason why there is none. */
+static bool await(struct cp_relay_file *f, struct cp_session *s, const struct cp_reply *reply,
+		  const haw_error *err)
 {
-	if (!op) {
+	if (!reply) {
 		cp_relay_file_check(f, s, err->code, err);
 		return false;
 	}
-	haw_op_detach(op);
 	f->pending++;
 	return true;
 }
@@ -66,11 +66,11 @@ static void answered(struct cp_relay_file *f)
 }
 
 /* What the answer is does not matter, but to the session. */
-static void on_to_forget(void *user, haw_op *op)
+static void on_to_forget(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	if (code < 0)
 		cp_session_ended(f->r->to, code, &err);
@@ -84,12 +84,13 @@ static void abandon(struct cp_relay_file *f)
 
 	f->failed = true;
 	f->stage = REMOVING;
-	haw_file_free(f->in);
-	haw_file_free(f->out);
+	if (f->in)
+		cp_file_close(f->in, cp_relay_ignore, NULL, &err);
+	if (f->out)
+		cp_file_close(f->out, cp_relay_ignore, NULL, &err);
 	f->in = f->out = NULL;
 	if (f->created && !f->in_place && !f->r->to->lost)
-		await(f, f->r->to,
-		      haw_sftp_remove_start(cp_session_sftp(f->r->to), f->path, on_to_forget, f, &err), &err);
+		await(f, f->r->to, cp_sftp_remove(f->r->to, f->path, on_to_forget, f, &err), &err);
 	if (f->pending == 0)
 		destroy(f);
 }
@@ -102,11 +103,11 @@ static void succeed(struct cp_relay_file *f)
 
 /* ---- Renaming ---- */
 
-static void on_to(void *user, haw_op *op)
+static void on_to(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	cp_relay_file_check(f, f->r->to, code, &err);
 	answered(f);
@@ -120,10 +121,12 @@ static void rename_file(struct cp_relay_file *f)
 	haw_error err;
 
 	f->stage = RENAMING;
-	if (!replace && f->standing.flags)
-		await(f, to, haw_sftp_remove_start(cp_session_sftp(to), f->final, on_to_forget, f, &err),
-		      &err);
-	await(f, to, haw_sftp_rename_start(cp_session_sftp(to), f->path, f->final, replace, on_to, f, &err),
+	await(f, to,
+	      cp_sftp_rename(to, f->path, f->final,
+			     replace		 ? CP_RENAME_REPLACE
+			     : f->standing.flags ? CP_RENAME_REMOVE
+						 : CP_RENAME_FREE,
+			     on_to, f, &err),
 	      &err);
 	if (f->pending == 0)
 		abandon(f);
@@ -131,23 +134,23 @@ static void rename_file(struct cp_relay_file *f)
 
 /* ---- Closing ---- */
 
-static void on_from_forget(void *user, haw_op *op)
+static void on_from_forget(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	if (code < 0)
 		cp_session_ended(f->r->from, code, &err);
 	answered(f);
 }
 
-static void stat_again(void *user, haw_op *op)
+static void stat_again(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 
-	haw_sftp_op_attrs(op, &f->now);
-	on_from_forget(user, op);
+	cp_reply_attrs(reply, &f->now);
+	on_from_forget(user, reply);
 }
 
 static void send_attrs(struct cp_relay_file *f)
@@ -167,8 +170,7 @@ static void send_attrs(struct cp_relay_file *f)
 	}
 	attrs.mode &= 07777;
 	if (attrs.flags)
-		await(f, to, haw_file_setstat_start(f->out, &attrs, preserve ? on_to : on_to_forget, f, &err),
-		      &err);
+		await(f, to, cp_file_setstat(f->out, &attrs, preserve ? on_to : on_to_forget, f, &err), &err);
 }
 
 static void close_both(struct cp_relay_file *f)
@@ -177,11 +179,11 @@ static void close_both(struct cp_relay_file *f)
 
 	f->stage = CLOSING;
 	if (f->opened.flags)
-		await(f, f->r->from, haw_file_stat_start(f->in, stat_again, f, &err), &err);
+		await(f, f->r->from, cp_file_stat(f->in, stat_again, f, &err), &err);
 	send_attrs(f);
-	await(f, f->r->to, haw_file_close_start(f->out, on_to, f, &err), &err);
+	await(f, f->r->to, cp_file_close(f->out, on_to, f, &err), &err);
 	f->out = NULL;
-	await(f, f->r->from, haw_file_close_start(f->in, on_from_forget, f, &err), &err);
+	await(f, f->r->from, cp_file_close(f->in, on_from_forget, f, &err), &err);
 	f->in = NULL;
 	if (f->pending == 0)
 		abandon(f);
@@ -267,18 +269,17 @@ static bool reopen(struct cp_relay_file *f, const haw_error *err)
 	/* What a broken run has left stands under the temporary name. It is not written to: it could be a
 	 * link. */
 	f->cleared = true;
-	return await(f, to, haw_sftp_remove_start(cp_session_sftp(to), f->path, on_to_forget, f, &ignored),
-		     &ignored);
+	return await(f, to, cp_sftp_remove(to, f->path, on_to_forget, f, &ignored), &ignored);
 }
 
-static void out_opened(void *user, haw_op *op)
+static void out_opened(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	if (code == 0) {
-		f->out = haw_sftp_op_file(op);
+		f->out = cp_reply_file(reply);
 		f->created = true;
 	} else if (!f->failed && cp_relay_running(f->r) && reopen(f, &err)) {
 		open_out(f);
@@ -298,8 +299,7 @@ static void open_out(struct cp_relay_file *f)
 	if (f->temporary && f->standing.flags & HAW_ATTR_MODE && !to->args->preserve)
 		attrs.mode = f->standing.mode & 0777;
 	flags |= f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE;
-	await(f, to, haw_sftp_open_start(cp_session_sftp(to), f->path, flags, &attrs, out_opened, f, &err),
-	      &err);
+	await(f, to, cp_sftp_open(to, f->path, flags, &attrs, out_opened, f, &err), &err);
 }
 
 /* What stands there is known. */
@@ -319,14 +319,14 @@ static void choose_name(struct cp_relay_file *f)
 	}
 }
 
-static void standing_known(void *user, haw_op *op)
+static void standing_known(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	if (code == 0)
-		haw_sftp_op_attrs(op, &f->standing);
+		cp_reply_attrs(reply, &f->standing);
 	if (code == 0 || code == HAW_ENOTFOUND)
 		choose_name(f);
 	else
@@ -339,10 +339,7 @@ static void begin_out(struct cp_relay_file *f)
 	haw_error err;
 
 	if (!f->dir->fresh) {
-		await(f, f->r->to,
-		      haw_sftp_stat_start(cp_session_sftp(f->r->to), f->final, false, standing_known, f,
-					  &err),
-		      &err);
+		await(f, f->r->to, cp_sftp_stat(f->r->to, f->final, false, standing_known, f, &err), &err);
 		return;
 	}
 	f->path = strdup(f->final);
@@ -356,26 +353,26 @@ static void begin_out(struct cp_relay_file *f)
 
 /* ---- Opening the source ---- */
 
-static void opened_known(void *user, haw_op *op)
+static void opened_known(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 
-	if (haw_sftp_op_attrs(op, &f->opened) && f->opened.flags & HAW_ATTR_SIZE)
+	if (cp_reply_attrs(reply, &f->opened) && f->opened.flags & HAW_ATTR_SIZE)
 		f->size = f->opened.size;
-	on_from_forget(user, op);
+	on_from_forget(user, reply);
 }
 
-static void in_opened(void *user, haw_op *op)
+static void in_opened(void *user, struct cp_reply *reply)
 {
 	struct cp_relay_file *f = user;
 	haw_error err;
-	int code = haw_op_result(op, &err);
+	int code = cp_reply_result(reply, &err);
 
 	cp_relay_file_check(f, f->r->from, code, &err);
 	if (code == 0) {
-		f->in = haw_sftp_op_file(op);
+		f->in = cp_reply_file(reply);
 		if (f->size > SMALL)
-			await(f, f->r->from, haw_file_stat_start(f->in, opened_known, f, &err), &err);
+			await(f, f->r->from, cp_file_stat(f->in, opened_known, f, &err), &err);
 	}
 	answered(f);
 }
@@ -392,6 +389,7 @@ void cp_relay_file_add(struct cp_relay_dir *dir, const char *source, const char 
 {
 	struct cp_relay *r = dir->r;
 	struct cp_relay_file *f = calloc(1, sizeof(*f));
+	const haw_attrs none = {0};
 	haw_error err;
 
 	cp_relay_run(r, has_room, r);
@@ -415,9 +413,7 @@ void cp_relay_file_add(struct cp_relay_dir *dir, const char *source, const char 
 	r->to->flow.files++;
 	f->pending++; /* until both have begun */
 	if (cp_relay_running(r)) {
-		await(f, r->from,
-		      haw_sftp_open_start(cp_session_sftp(r->from), source, HAW_OPEN_READ, NULL, in_opened, f,
-					  &err),
+		await(f, r->from, cp_sftp_open(r->from, source, HAW_OPEN_READ, &none, in_opened, f, &err),
 		      &err);
 		begin_out(f);
 	}

@@ -196,7 +196,7 @@ void cp_request_started(struct cp_reply *r, haw_op *op, const haw_error *err)
 {
 	if (op) {
 		haw_op_detach(op);
-	} else if (cp_conn_is_code(err->code) && !r->s->raw) {
+	} else if (cp_conn_is_code(err->code)) {
 		cp_conn_lose(r->conn, err); /* it stays with the others that are taken back from there */
 	} else {
 		cp_request_detach(r);
@@ -381,7 +381,7 @@ void cp_request_done(void *user, haw_op *op)
 	int code = haw_op_result(op, NULL);
 	haw_error err;
 
-	if (cp_conn_is_code(code) && !r->s->raw) {
+	if (cp_conn_is_code(code)) {
 		haw_op_result(op, &err);
 		cp_conn_lose(conn, &err);
 		return;

@@ -13,8 +13,10 @@ enum { TURN_MS = 100 };
 static int turn_ms(struct cp_session *s)
 {
 	uint64_t rate = s->flow.rate.bytes_per_s ? cp_rate_wait_ns(&s->flow.rate, cp_now_ns()) : 0;
-	uint64_t wait = cp_remote_wait_ns(s);
+	uint64_t wait = cp_remote_wait_ns(s), other = s->companion ? cp_remote_wait_ns(s->companion) : wait;
 
+	if (other < wait)
+		wait = other;
 	if (rate > 0 && rate < wait)
 		wait = rate;
 	if (wait == 0)
@@ -118,13 +120,6 @@ int cp_wait_until(struct cp_session *s, haw_op *op, uint64_t deadline_ns, haw_er
 int cp_wait(struct cp_session *s, haw_op *op, haw_error *err)
 {
 	return cp_wait_until(s, op, UINT64_MAX, err);
-}
-
-haw_sftp *cp_session_sftp(const struct cp_session *s)
-{
-	struct cp_conn *conn = cp_remote_ready(s);
-
-	return conn ? conn->sftp : NULL;
 }
 
 static bool was_asked(void *user)

@@ -57,7 +57,6 @@ struct cp_session {
 	haw_loop *loop;
 	bool borrows_loop;	/* it is another session's */
 	bool plain;		/* there is no SFTP session, only the connection */
-	bool raw;		/* what is done goes by cp_session_sftp: nothing is tried again */
 	struct cp_session *companion; /* runs with it, on the same loop */
 	haw_selector *selector;
 	haw_host_config *tool_config; /* of hawser itself */
@@ -125,8 +124,6 @@ void cp_remote_end(struct cp_session *s);
 
 /* ---- session.c ---- */
 
-/* The SFTP session, for what is neither spread over connections nor tried again. */
-haw_sftp *cp_session_sftp(const struct cp_session *s);
 /* The connection itself; NULL through a program. */
 haw_transport *cp_session_transport(const struct cp_session *s);
 /* Ask about PATH, which was not known before there was a session. */
