@@ -134,7 +134,9 @@ HAW_API HAW_MUST_USE int haw_known_hosts_name(const char *host, uint16_t port, b
 /* Append a line for HOST at PORT with KEY (of a certificate: the key inside) to the file PATH and to the
  * handle. A missing directory of
  * the file is made (one level, mode 0700), a missing file too (0600). The line goes out in one
- * append; no line of the user's is touched. FLAGS: HAW_KNOWN_HOSTS_HASH. */
+ * append; no line of the user's is touched. It is not added a second time if the file has it by now: that is
+ * looked up under a lock of the file (flock), which may wait for another program for a second.
+ * FLAGS: HAW_KNOWN_HOSTS_HASH. */
 HAW_API HAW_MUST_USE int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host,
 					     uint16_t port, const haw_key *key, unsigned int flags,
 					     haw_error *err);

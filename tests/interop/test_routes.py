@@ -227,30 +227,11 @@ def jump_dies(world):
 
 # ---- ProxyCommand ----
 
-CARRY = """import os, select, socket, sys
-connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-left = int(sys.argv[3]) if len(sys.argv) > 3 else None
-while True:
-    ready = select.select([0, connection], [], [])[0]
-    for one in ready:
-        data = os.read(one if one == 0 else connection.fileno(), 65536)
-        if not data:
-            sys.exit(0)
-        if one == 0:
-            connection.sendall(data)
-            if left is not None:
-                left -= len(data)
-                if left < 0:
-                    sys.exit(7)
-        else:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(1, view):]
-"""
+CARRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'carry.py')
 
 
 def carrier(world, client, limit=''):
-    return f'{sys.executable} {client.write("carry.py", CARRY)} %h %p {limit}'
+    return f'{sys.executable} {CARRY} %h %p {limit}'
 
 
 def command(world):

@@ -93,6 +93,54 @@ def accept_new(world):
     accepted(world, client, '-o', 'StrictHostKeyChecking=yes')
 
 
+def known_lines(client):
+    with open(os.path.join(client.ssh, 'known_hosts')) as file:
+        return file.read().splitlines()
+
+
+def accept_new_once(world):
+    """Several connections to a new host, of one process and of several at once, leave one line."""
+    for hashed in ('no', 'yes'):
+        options = ['-o', 'StrictHostKeyChecking=accept-new', '-o', f'HashKnownHosts={hashed}']
+        client = world.new_client(world.server)
+        tree = world.path(b'tree')
+        os.mkdir(tree)
+        for number in range(8):
+            trees.make_file(os.path.join(tree, b'%d' % number), 300_000)
+        client.remove('known_hosts')
+        result = client.cp('-r', '-j', '4', *options, tree, client.remote(world.path(b'tree')))
+        ended(result, 0)
+        check(len(known_lines(client)) == 1, f'-j 4: {known_lines(client)}')
+        client.write('known_hosts', 'other.example ssh-ed25519 unfinished')  # without a newline
+        source = source_file(world)
+        many = [client.start(*options, source, client.remote(target(world))) for _ in range(8)]
+        for child in many:
+            out, err = child.communicate(timeout=60)
+            check(child.returncode == 0, f'status {child.returncode}: {err}')
+        lines = known_lines(client)
+        check(len(lines) == 2 and lines[0].endswith('unfinished'), f'eight processes: {lines}')
+
+
+def accept_new_too_late(world):
+    """What another program has learned of the host meanwhile counts: another key is a changed key."""
+    client = world.new_client(world.server)
+    other = Keys(world.fresh('keys'), kinds=('ed25519',)).host['ed25519']
+    port = world.server.port
+    carry = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'carry.py')
+    client.write('learned', f'[127.0.0.1]:{port} {public_key(other)}\n')
+    client.write('revoked', f'@revoked * {public_key(world.keys.host["ed25519"])}\n')
+    for name, words in (('learned', ('has changed',)), ('revoked', ('revoked',))):
+        for policy in ('accept-new', 'off'):
+            client.write('known_hosts', '')
+            # Known hosts have been read when the way is begun.
+            result = client.cp('-o', f'StrictHostKeyChecking={policy}', '-o', f'ProxyCommand=sh -c "cp {client.ssh}/{name} '
+                               f'{client.ssh}/known_hosts; exec {sys.executable} {carry} %h %p"',
+                               source_file(world), client.remote(target(world)))
+            ended(result, 255 if policy == 'accept-new' else 0)
+            says(result, *words)
+            check(len(known_lines(client)) == 1, f'{known_lines(client)}')
+
+
 def checking_off(world):
     client = world.new_client(world.server)
     client.remove('known_hosts')
@@ -325,7 +373,7 @@ def unreachable(world):
 
 
 def tests():
-    yield from [wrong_host_key, host_key_among_others, unknown_host, accept_new, checking_off, asked_on_terminal,
+    yield from [wrong_host_key, host_key_among_others, unknown_host, accept_new, accept_new_once, accept_new_too_late, checking_off, asked_on_terminal,
                 known_hosts_forms, revoked_key, no_common_algorithm, wrong_key, damaged_key_file,
                 key_types_and_formats, loose_key_file, methods_switched_off, unknown_user, banner_is_escaped,
                 unreachable]

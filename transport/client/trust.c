@@ -16,6 +16,7 @@
 
 #include "transport/client/client.h"
 #include "transport/hostkey/hostkey.h"
+#include "transport/keys/hosts_update.h"
 #include "transport/keys/text.h"
 
 int haw_client_load_known_hosts(struct haw_client *client, haw_error *err)
@@ -84,25 +85,31 @@ static void refuse(struct haw_client *client, const haw_error *err)
 	haw_transport_judged(client->transport, false, err);
 }
 
-static void remember(struct haw_client *client)
+/* Store the key of a host that was unknown. HAW_EHOSTCHANGED if another connection has stored another key for it
+ * meanwhile. */
+static int remember(struct haw_client *client, haw_error *err)
 {
 	const haw_host_values *v = client->values;
 	unsigned flags = v && v->hash_known_hosts ? HAW_KNOWN_HOSTS_HASH : 0;
 	uint16_t port;
 	const char *host = haw_client_known_name(client, &port);
 	char name[600];
-	haw_error err;
+	int result;
 
 	if (!v || v->user_known_hosts.count == 0)
-		return;
-	if (haw_known_hosts_add(client->known_hosts, v->user_known_hosts.items[0], host, port,
-				client->judged_key, flags, &err) < 0)
+		return 0;
+	result = haw_hosts_learn(client->known_hosts, v->user_known_hosts.items[0], host, port,
+				 client->judged_key, flags | HAW_HOSTS_IF_UNKNOWN, err);
+	if (result == HAW_EHOSTCHANGED)
+		return result;
+	if (result < 0)
 		haw_client_log(client, 0, "the host key could not be added to %s: %s",
-			       v->user_known_hosts.items[0], err.message);
-	else
+			       v->user_known_hosts.items[0], err->message);
+	else if (result > 0)
 		haw_client_log(client, 0, "added the %s host key of %s to %s",
 			       haw_key_type_short(client->judged_key), shown_name(client, name, sizeof(name)),
 			       v->user_known_hosts.items[0]);
+	return 0;
 }
 
 /* The key is not to be trusted, and the user has switched checking off: whoever is in the middle shall
@@ -191,6 +198,45 @@ static void refuse_unknown(struct haw_client *client, const char *why)
 	refuse(client, &err);
 }
 
+/* ---- New hosts ---- */
+
+/* The host has become known with another key since known hosts were read. */
+static void judge_again(struct haw_client *client, haw_error *err)
+{
+	haw_known_hosts *before = client->known_hosts;
+	haw_known_hosts_entry match = {0};
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	int result = haw_client_load_known_hosts(client, err);
+
+	haw_known_hosts_free(before);
+	if (result == 0)
+		result = haw_known_hosts_check(client->known_hosts, host, port, client->judged_key, &match,
+					       err);
+	if (result == HAW_KNOWN_REVOKED)
+		judge_revoked(client, &match);
+	else if (result == HAW_KNOWN_CHANGED || result == HAW_KNOWN_OTHER_TYPE)
+		judge_changed(client, &match);
+	else if (result == HAW_KNOWN_MATCH)
+		accept_key(client);
+	else
+		refuse(client, err);
+}
+
+/* The key of a host that was unknown is wanted: store it. */
+static void accept_new(struct haw_client *client, bool follow)
+{
+	haw_error err;
+
+	if (remember(client, &err) < 0) {
+		judge_again(client, &err);
+		return;
+	}
+	if (follow)
+		haw_client_follow_begin(client);
+	accept_key(client);
+}
+
 /* ---- Asking ---- */
 
 static void answered(void *asker, struct haw_question *q)
@@ -200,9 +246,7 @@ static void answered(void *asker, struct haw_question *q)
 
 	client->question = NULL;
 	if (q->accepted) {
-		remember(client);
-		haw_client_follow_begin(client);
-		accept_key(client);
+		accept_new(client, true);
 		return;
 	}
 	haw_error_set(&err, HAW_EHOSTUNKNOWN, HAW_FAULT_LOCAL, 0,
@@ -277,12 +321,10 @@ static void judge_unknown(struct haw_client *client)
 		haw_client_log(client, 0, "warning: the %s host key %s of %s is unknown and was not checked",
 			       haw_key_type_short(client->judged_key),
 			       haw_key_fingerprint(client->judged_key), client->host);
-		remember(client);
-		accept_key(client);
+		accept_new(client, false);
 		break;
 	case HAW_POLICY_ACCEPT_NEW:
-		remember(client);
-		accept_key(client);
+		accept_new(client, false);
 		break;
 	default:
 		refuse_unknown(client, "");

@@ -67,6 +67,8 @@ bool haw_hosts_plain_name(const char *host, uint16_t port, char *out, size_t siz
 bool haw_hosts_line_names(const struct haw_hosts_line *line, const char *name);
 /* What the public struct says of LINE. */
 void haw_hosts_fill_entry(const struct haw_hosts_line *line, haw_known_hosts_entry *entry);
+/* Lock the open file FD until it is closed. Waits for a second at most; false if it was not to be had. */
+bool haw_hosts_lock(int fd);
 /* Replace PATH, of which INFO was learned when it was read, by a file with DATA, keeping mode and owner.
  * HAW_ECHANGED if somebody else has changed it since. */
 int haw_hosts_replace_file(const char *path, const void *data, size_t len, const struct stat *info,

@@ -41,4 +41,13 @@ void haw_hosts_review_free(struct haw_hosts_review *review);
 int haw_hosts_follow(const char *path, const struct haw_hosts_subject *subject, bool add, unsigned int flags,
 		     haw_error *err);
 
+/* Of haw_hosts_learn: the host is a new one. */
+enum { HAW_HOSTS_IF_UNKNOWN = 1u << 16 };
+
+/* As haw_known_hosts_add, but says whether a line was added (1) or the key stood there already (0). With
+ * HAW_HOSTS_IF_UNKNOWN, HAW_EHOSTCHANGED if the file has another key for the host by now, or has KEY revoked:
+ * nothing is added then. */
+int haw_hosts_learn(haw_known_hosts *kh, const char *path, const char *host, uint16_t port, const haw_key *key,
+		    unsigned int flags, haw_error *err);
+
 #endif

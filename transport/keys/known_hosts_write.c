@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Changing known_hosts files. Adding is one append to what stands there; removing writes a new file
- * and renames it over the old one, so that an interruption leaves one or the other.
+ * Rewriting known_hosts files: a new file is renamed over the old one, so that an interruption leaves one or
+ * the other. Whoever appends meanwhile (known_hosts_add.c) holds the lock of the old one, or finds that it
+ * has been replaced.
  */
 #include <hawser/known_hosts.h>
 
@@ -15,151 +16,6 @@
 
 #include "transport/keys/hosts.h"
 #include "transport/keys/text.h"
-
-/* Open PATH for appending; make it, and the directory it stands in. */
-static int open_for_append(const char *path)
-{
-	const int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
-	const char *slash = strrchr(path, '/');
-	int fd = open(path, flags, 0600);
-	char *directory;
-
-	if (fd >= 0 || errno != ENOENT || !slash || slash == path)
-		return fd;
-	directory = strndup(path, (size_t)(slash - path));
-	if (!directory)
-		return -1;
-	if (mkdir(directory, 0700) == 0 || errno == EEXIST)
-		fd = open(path, flags, 0600);
-	free(directory);
-	return fd;
-}
-
-/* Count the newlines in FD, and learn its last byte (a newline if it is empty). */
-static bool survey(int fd, size_t *newlines, char *last)
-{
-	char block[16384];
-	off_t at = 0;
-	ssize_t n;
-
-	*newlines = 0;
-	*last = '\n';
-	while ((n = pread(fd, block, sizeof(block), at)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		for (ssize_t i = 0; i < n; i++)
-			*newlines += block[i] == '\n';
-		*last = block[n - 1];
-		at += n;
-		if ((size_t)at > HAW_KNOWN_HOSTS_FILE_MAX) {
-			errno = EFBIG;
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Append LINE in one write. A line that was cut short by a full disk is taken back, unless somebody
- * else has written behind it. */
-static bool append_line(int fd, const char *line, size_t len)
-{
-	struct stat before, after;
-	ssize_t n;
-	int number;
-
-	if (fstat(fd, &before) < 0)
-		return false;
-	do
-		n = write(fd, line, len);
-	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)len)
-		return true;
-	number = n < 0 ? errno : ENOSPC;
-	if (n > 0 && fstat(fd, &after) == 0 && after.st_size == before.st_size + n &&
-	    ftruncate(fd, before.st_size) < 0)
-		number = errno;
-	errno = number;
-	return false;
-}
-
-static int append_to_file(const char *path, const char *line, size_t *number, haw_error *err)
-{
-	int fd = open_for_append(path), result = 0;
-	size_t len = strlen(line);
-	char last, *text;
-	bool cut;
-
-	if (fd < 0)
-		return haw_file_error(err, path, "cannot open to add a host key", errno);
-	if (!survey(fd, number, &last)) {
-		result = haw_file_error(err, path, "cannot read", errno);
-		goto out;
-	}
-	/* An unfinished last line is ended first, or ours would become a part of it. */
-	cut = last != '\n';
-	*number += cut ? 2 : 1;
-	text = malloc(len + 2);
-	if (!text) {
-		result = haw_no_memory(err);
-		goto out;
-	}
-	text[0] = '\n';
-	memcpy(text + 1, line, len);
-	if (!append_line(fd, cut ? text : text + 1, len + (cut ? 1 : 0)))
-		result = haw_file_error(err, path, "cannot add a host key", errno);
-	free(text);
-out:
-	if (close(fd) < 0 && result == 0)
-		result = haw_file_error(err, path, "cannot add a host key", errno);
-	return result;
-}
-
-static int add_plain(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
-		     const haw_key *key, unsigned int flags, haw_error *err)
-{
-	haw_span blob = haw_key_blob(key), whole, line_span;
-	size_t room = HAW_HOSTS_NAME_MAX + strlen(haw_key_type(key)) + HAW_BASE64_SIZE(blob.len) + 4;
-	const char *file = haw_hosts_file_name(kh, path), *reason = NULL;
-	char name[HAW_HOSTS_NAME_MAX], *line = malloc(room), *at = line;
-	struct haw_hosts_fields fields;
-	size_t number;
-	int result;
-
-	if (!line || !file) {
-		result = haw_no_memory(err);
-		goto out;
-	}
-	result = haw_known_hosts_name(host, port, (flags & HAW_KNOWN_HOSTS_HASH) != 0, name, sizeof(name),
-				      err);
-	if (result < 0)
-		goto out;
-	at += snprintf(at, room, "%s %s ", name, haw_key_type(key));
-	at += haw_base64_encode(at, blob.ptr, blob.len, true);
-	memcpy(at, "\n", 2);
-	result = append_to_file(path, line, &number, err);
-	if (result < 0)
-		goto out;
-	whole = (haw_span){(const uint8_t *)line, strlen(line)};
-	if (!haw_hosts_next_line(&whole, &line_span, NULL) ||
-	    haw_hosts_cut(line_span, &fields, &reason) != 1 ||
-	    haw_hosts_add_line(kh, file, number, &fields, &reason) != 0)
-		result = haw_no_memory(err);
-out:
-	free(line);
-	return result;
-}
-
-int haw_known_hosts_add(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
-			const haw_key *key, unsigned int flags, haw_error *err)
-{
-	haw_key *plain = haw_key_plain(key, err);
-	int result = plain ? add_plain(kh, path, host, port, plain, flags, err) : HAW_ENOMEM;
-
-	haw_key_free(plain);
-	return result;
-}
 
 /* Does the line name NAME itself, not by a wildcard? */
 static bool names_literally(const struct haw_hosts_fields *fields, const char *name)
@@ -220,16 +76,25 @@ static bool has_changed(const char *path, const struct stat *info)
 static int write_and_rename(int fd, const char *name, const char *path, haw_span data,
 			    const struct stat *info, haw_error *err)
 {
+	int old, result = 0;
+
 	/* Whose file it is matters where root works on another's; who cannot give files away owns it. */
 	if (fchown(fd, info->st_uid, info->st_gid) < 0 && errno != EPERM)
 		return haw_file_error(err, path, "cannot replace", errno);
 	if (fchmod(fd, info->st_mode & 07777) < 0 || !haw_file_write_all(fd, data.ptr, data.len) ||
 	    fsync(fd) < 0)
 		return haw_file_error(err, path, "cannot replace", errno);
+	old = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (old >= 0)
+		haw_hosts_lock(old);
 	if (has_changed(path, info))
-		return haw_error_set(err, HAW_ECHANGED, HAW_FAULT_LOCAL, 0,
-				     "%s: it was changed by somebody else meanwhile", path);
-	return rename(name, path) < 0 ? haw_file_error(err, path, "cannot replace", errno) : 0;
+		result = haw_error_set(err, HAW_ECHANGED, HAW_FAULT_LOCAL, 0,
+				       "%s: it was changed by somebody else meanwhile", path);
+	else if (rename(name, path) < 0)
+		result = haw_file_error(err, path, "cannot replace", errno);
+	if (old >= 0)
+		close(old);
+	return result;
 }
 
 static int replace_real(const char *path, haw_span data, const struct stat *info, haw_error *err)
