@@ -120,6 +120,9 @@ HAW_API const char *haw_question_text(const haw_question *q);
  * shown. For HAW_ASK_PASSWORD and HAW_ASK_PASSPHRASE there is one prompt. */
 HAW_API size_t haw_question_prompt_count(const haw_question *q);
 HAW_API const char *haw_question_prompt(const haw_question *q, size_t index, bool *echo);
+/* HAW_ASK_HOST_KEY: the name that the host has in known hosts, as "[host]:port" or HostKeyAlias; empty if a
+ * transport without a client asks. Lives as long as Q. */
+HAW_API const char *haw_question_host(const haw_question *q);
 /* HAW_ASK_HOST_KEY: the key's type, its blob, its SHA256 fingerprint, and why it is asked about. */
 HAW_API const char *haw_question_key_type(const haw_question *q);
 HAW_API haw_span haw_question_key_blob(const haw_question *q);

@@ -3,12 +3,14 @@
 """How the command gets to a server, as the configuration says."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 
 import trees
+from relay import Network
 from sshd import Keys, Sshd, free_port, make_key, public_key, user_name
 from suite import check, ended, main, same, says, succeeded
 
@@ -225,6 +227,25 @@ def jump_dies(world):
     check(child.returncode == 0 and trees.same_file(source, there), f'status {child.returncode}: {err}')
 
 
+def jump_asked_once(world):
+    """A jump host's key that a person has accepted is not asked about again, nor compared with the target's,
+    when the connection is cut and made anew; known hosts have nothing of either."""
+    way = Way(world)
+    source, there = world.path(b'source'), world.path(b'there')
+    trees.make_file(source, 12_000_000)
+    with Network(way.server('a').port, cuts=2, between=(2_000_000, 3_000_000),
+                 random=random.Random(5)) as network:
+        way.client.write('config', 'UserKnownHostsFile /dev/null\nStrictHostKeyChecking ask\n'
+                         f'Host a\n HostName 127.0.0.1\n Port {network.port}\nHost end\n HostName 127.0.0.1\n')
+        way.client.port = way.server('end').port
+        result = way.client.talk([(b'yes/no', b'yes\n'), (b'yes/no', b'yes\n')], '-v', '-J', 'a', source, b'end:' + there)
+        succeeded(result)
+        check(network.cut_count == 2, f'{network.cut_count} cuts')
+    check(result.out.count(b'yes/no') == 2, f'{result}')
+    check(b'connected again' in result.out, f'{result}')
+    check(trees.same_file(source, there), 'the copy differs')
+
+
 # ---- ProxyCommand ----
 
 CARRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'carry.py')
@@ -420,7 +441,7 @@ def show_config(world):
 
 def tests():
     return [host_key_alias, by_match, jump, jump_carries_much, jump_trusts_each, jump_hop_settings, jump_refused,
-            jump_in_circles, jump_dies, command, command_changed_key, command_dies_at_once, command_dies_in_the_middle,
+            jump_in_circles, jump_dies, jump_asked_once, command, command_changed_key, command_dies_at_once, command_dies_in_the_middle,
             command_hangs, command_ends_with_us, from_where, attempts, in_time, hushed, long_keys, show_config]
 
 

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -10,6 +11,13 @@ struct cp_answer {
 	char prompt[CP_ANSWER_SIZE], answer[CP_ANSWER_SIZE];
 	bool good;
 	uint64_t given; /* to these logins: a bit for each, modulo their number */
+};
+
+/* A host key that a person accepted, of the target or of a jump host. */
+struct cp_accepted {
+	struct cp_accepted *next;
+	char fingerprint[80];
+	char host[];
 };
 
 static const size_t arena = CP_ANSWERS_MAX * sizeof(struct cp_answer);
@@ -115,8 +123,43 @@ bool cp_answers_give(struct cp_answers *answers, unsigned login, haw_question *q
 	return true;
 }
 
+void cp_answers_accept_host(struct cp_answers *answers, const haw_question *q)
+{
+	const char *host = haw_question_host(q);
+	struct cp_accepted *one = calloc(1, sizeof(*one) + strlen(host) + 1);
+
+	/* Without memory the person is asked again. */
+	if (!one)
+		return;
+	strcpy(one->host, host);
+	snprintf(one->fingerprint, sizeof(one->fingerprint), "%s", haw_question_fingerprint(q));
+	one->next = answers->accepted;
+	answers->accepted = one;
+}
+
+bool cp_answers_give_host(const struct cp_answers *answers, haw_question *q)
+{
+	const struct cp_accepted *one = answers->accepted;
+
+	while (one && strcmp(one->host, haw_question_host(q)) != 0)
+		one = one->next;
+	if (!one)
+		return false;
+	if (strcmp(one->fingerprint, haw_question_fingerprint(q)) == 0)
+		haw_question_accept(q);
+	else
+		haw_question_refuse(q);
+	return true;
+}
+
 void cp_answers_wipe(struct cp_answers *answers)
 {
+	while (answers->accepted) {
+		struct cp_accepted *one = answers->accepted;
+
+		answers->accepted = one->next;
+		free(one);
+	}
 	if (answers->all) {
 		explicit_bzero(answers->all, arena);
 		munmap(answers->all, arena);

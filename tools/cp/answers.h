@@ -16,8 +16,11 @@
 
 enum { CP_ANSWERS_MAX = 16, CP_ANSWER_SIZE = 1024 };
 
+struct cp_accepted;
+
 struct cp_answers {
 	struct cp_answer *all;	/* CP_ANSWERS_MAX of them; NULL: none were kept */
+	struct cp_accepted *accepted; /* host keys */
 	unsigned count;
 	unsigned logins;
 };
@@ -30,6 +33,11 @@ void cp_answers_keep(struct cp_answers *answers, unsigned login, const char *pro
 void cp_answers_judge(struct cp_answers *answers, unsigned login, bool good);
 /* Answer the question Q from what is kept; false if that is not possible. */
 bool cp_answers_give(struct cp_answers *answers, unsigned login, haw_question *q);
+/* The host key that Q is about was accepted. */
+void cp_answers_accept_host(struct cp_answers *answers, const haw_question *q);
+/* Answer Q, about a host key, as it was answered for the same host before: accept the same key, refuse any
+ * other. False if nothing was accepted for the host. */
+bool cp_answers_give_host(const struct cp_answers *answers, haw_question *q);
 void cp_answers_wipe(struct cp_answers *answers);
 
 #endif

@@ -128,19 +128,17 @@ static void on_question(void *user, haw_question *question)
 {
 	struct cp_conn *conn = user;
 	struct cp_session *s = conn->s;
-	const char *known = s->remote.fingerprint;
+	struct cp_answers *answers = &s->remote.answers;
+	bool given = haw_question_kind(question) == HAW_ASK_HOST_KEY
+			     ? cp_answers_give_host(answers, question)
+			     : cp_answers_give(answers, conn->login, question);
 
-	if (haw_question_kind(question) == HAW_ASK_HOST_KEY && known[0]) {
-		if (strcmp(haw_question_fingerprint(question), known) == 0)
-			haw_question_accept(question);
-		else
-			haw_question_refuse(question);
-	} else if (!cp_answers_give(&s->remote.answers, conn->login, question)) {
-		if (cp_remote_ready(s))
-			haw_question_refuse(question);
-		else
-			cp_prompt(question, &s->remote.answers, conn->login);
-	}
+	if (given)
+		return;
+	if (cp_remote_ready(s))
+		haw_question_refuse(question);
+	else
+		cp_prompt(question, answers, conn->login);
 }
 
 /* ---- Connecting ---- */

@@ -108,7 +108,7 @@ static bool ask(int fd, const char *prompt, bool echo, char *line, size_t size)
 	return read_line(fd, line, size);
 }
 
-static void ask_host_key(int fd, haw_question *q)
+static void ask_host_key(int fd, haw_question *q, struct cp_answers *answers)
 {
 	char line[LINE_MAX_BYTES];
 
@@ -117,6 +117,8 @@ static void ask_host_key(int fd, haw_question *q)
 	put(fd, "\nDo you want to go on connecting (yes/no/[fingerprint])? ");
 	while (ask(fd, "", true, line, sizeof(line))) {
 		if (strcasecmp(line, "yes") == 0 || strcmp(line, haw_question_fingerprint(q)) == 0) {
+			if (answers)
+				cp_answers_accept_host(answers, q);
 			haw_question_accept(q);
 			return;
 		}
@@ -166,7 +168,7 @@ void cp_prompt(haw_question *question, struct cp_answers *answers, unsigned logi
 	}
 	switch (haw_question_kind(question)) {
 	case HAW_ASK_HOST_KEY:
-		ask_host_key(fd, question);
+		ask_host_key(fd, question, answers);
 		break;
 	case HAW_ASK_PASSWORD:
 	case HAW_ASK_PROMPTS:

@@ -302,6 +302,7 @@ static void ask(struct haw_client *client, haw_span blob)
 	haw_put_bytes(&q->blob, blob.ptr, blob.len);
 	snprintf(q->key_type, sizeof(q->key_type), "%s", haw_key_type(key));
 	snprintf(q->fingerprint, sizeof(q->fingerprint), "%s", haw_key_fingerprint(key));
+	snprintf(q->host, sizeof(q->host), "%s", name);
 	q->key_state = HAW_HOST_KEY_UNKNOWN;
 	haw_client_drop_question(client);
 	client->question = q;

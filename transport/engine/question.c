@@ -131,6 +131,11 @@ const char *haw_question_prompt(const haw_question *q, size_t index, bool *echo)
 	return q->prompts[index].text;
 }
 
+const char *haw_question_host(const haw_question *q)
+{
+	return q->host;
+}
+
 const char *haw_question_key_type(const haw_question *q)
 {
 	return q->key_type;

@@ -28,7 +28,7 @@ struct haw_question {
 	struct { char *text; bool echo; } prompts[HAW_PROMPTS_MAX];
 	size_t prompt_count;
 	haw_message blob, data;
-	char algorithm[65], key_type[65], fingerprint[80];
+	char algorithm[65], key_type[65], fingerprint[80], host[600];
 	enum haw_host_key_state key_state;
 	/* The answer. */
 	bool accepted;
