@@ -60,6 +60,10 @@ HAW_API HAW_MUST_USE int haw_config_set_login(haw_config *config, const char *lo
  * wins over every file. Host, Match and Include cannot be set. HAW_EFORMAT with a sentence for text
  * that is no keyword with a value; keyword and value themselves are judged by haw_config_lookup. */
 HAW_API HAW_MUST_USE int haw_config_set(haw_config *config, const char *text, haw_error *err);
+/* The same, but VALUE is one value as it stands: blanks, quotes, backslashes and # in it mean nothing. Tokens
+ * of the keyword are expanded. */
+HAW_API HAW_MUST_USE int haw_config_set_literal(haw_config *config, const char *keyword, const char *value,
+						haw_error *err);
 /* Load the file PATH ("~/" allowed) and what it includes. FLAGS: HAW_CONFIG_USER or _SYSTEM (0:
  * neither, as ssh -F: no check of owner and mode, Include relative to ~/.ssh), HAW_CONFIG_OPTIONAL.
  * Errors name file and line: HAW_ESYSTEM, HAW_EFORMAT, HAW_ELIMIT (a file over 1 MiB, includes
@@ -73,7 +77,8 @@ HAW_API HAW_MUST_USE int haw_config_load_default(haw_config *config, haw_error *
 
 /* What holds for HOST, the name as the user typed it. A user or port that was typed with it is set
  * beforehand ("User=...", "Port=..."), so that tokens see it. NULL:
- *   HAW_EFORMAT       a keyword that OpenSSH does not know, or a bad value; with file and line
+ *   HAW_EFORMAT       a keyword that OpenSSH does not know, or a bad value, with file and line; or HOST, or a
+ *                     user or hop that was set, has a name that a shell could act upon, as "x;y"
  *   HAW_EUNSUPPORTED  a refused keyword holds for this host; with file, line and keyword
  *   HAW_ERESOLVE      the name cannot be made canonical, and must be (CanonicalizeFallbackLocal no)
  *   HAW_ESYSTEM       a command of Match exec cannot be run, or does not end by itself

@@ -280,6 +280,24 @@ def command(world):
     works(world, client, host=b'only.known.there')
 
 
+def command_is_not_injected(world):
+    """Names from the command line reach a shell by their tokens: those that it could act upon are refused."""
+    client = world.new_client(world.server)
+    here, source = world.fresh(), source_file(world)
+    both = 'Match exec "true %h %n %r %k"\n Port 1\nHost *\n ProxyCommand true %h %n %r %k %p\n'
+    client.write('config', both)
+    for operand in ('x;touch mark;:x', '$(touch${IFS}mark):x', '`touch mark`:x', 'u;touch mark;@h:x', '-oX:x',
+                    'sftp://u%3btouch%20mark%3b@h/x', 'x|touch mark:x', 'x\ntouch mark:x', 'x&touch mark:x', 'u`touch mark`@h:x'):
+        result = client.run('cp', '--', source, operand, cwd=here)
+        ended(result, 2)
+        check(not os.listdir(here), f'{operand} was run')
+    for jump in ('j;touch${IFS}mark;', 'u`touch${IFS}mark`@j', '$(touch${IFS}mark)'):
+        for options, text in ((['-J', jump], ''), ([], f'Host h\n ProxyJump {jump}\n')):
+            client.write('config', text + both)
+            ended(client.run('cp', *options, source, 'h:x', cwd=here), 2)
+            check(not os.listdir(here), f'{jump} was run')
+
+
 def command_changed_key(world):
     client = world.new_client(world.server)
     other = Keys(world.fresh('keys'), kinds=('ed25519',)).host['ed25519']
@@ -441,7 +459,7 @@ def show_config(world):
 
 def tests():
     return [host_key_alias, by_match, jump, jump_carries_much, jump_trusts_each, jump_hop_settings, jump_refused,
-            jump_in_circles, jump_dies, jump_asked_once, command, command_changed_key, command_dies_at_once, command_dies_in_the_middle,
+            jump_in_circles, jump_dies, jump_asked_once, command, command_is_not_injected, command_changed_key, command_dies_at_once, command_dies_in_the_middle,
             command_hangs, command_ends_with_us, from_where, attempts, in_time, hushed, long_keys, show_config]
 
 

@@ -66,7 +66,7 @@ def ours(file, host, *options, flags=0):
 
 def theirs(file, host, *options):
     arguments = [word for option in options for word in ('-o', option)]
-    done = run('ssh', '-G', '-F', file, *arguments, host)
+    done = run('ssh', '-G', '-F', file, *arguments, '--', host)
     return (parse(done.stdout), None) if done.returncode == 0 else (None, done.stderr.strip())
 
 

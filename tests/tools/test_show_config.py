@@ -23,7 +23,7 @@ HOSTS = ['alpha', 'beta.example.com', 'me@gamma', '10.0.0.7']
 
 def by_command(file, host, *options, flags=0):
     arguments = [word for option in options for word in ('-o', option)]
-    done = subprocess.run([HAWSER, 'cp', '-G', '-F', file, *arguments, host], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([HAWSER, 'cp', '-G', '-F', file, *arguments, '--', host], capture_output=True, text=True, timeout=60,
                           env={**os.environ, 'HOME': HOME, 'XDG_CONFIG_HOME': work})
     check(done.returncode in (0, 2), f'status {done.returncode}: {done.stderr}')
     check((done.returncode == 0) == (not done.stderr), f'{done}')
@@ -83,6 +83,20 @@ def test_generated():
                                                      source.choice([128, 256]), work)
                          for _ in range(source.randrange(1, 20)))
         both(text + '\n', hosts=source.sample(HOSTS, 2))
+
+
+def test_names():
+    """Names that a shell could act upon are refused where ssh refuses them, and the others mean the same."""
+    parts = ['a', 'x y', 'x -y', '-x', ';', '$(x)', '`', "'", '"', '\\', '{', '#', '%', '*', ',', '[', '=', '\x01', '\x7f', '|', '&', '<', '\\\\', '$']
+    names = [part if part == 'a' else form.format(part) for part in parts for form in ('{}', 'a{}', 'a{}b')]
+    for name in names:
+        compare_config.compare(write('config', ''), name)
+        compare_config.compare(write('config', ''), name + '@h')
+    for name in (';', 'a;b', 'a b', 'x;y@h', '$(x)', 'x$y@h', 'h,x;y', 'a,b'):
+        compare_config.compare(write('config', ''), 'h', 'ProxyJump=' + name)
+        compare_config.compare(write('config', ''), 'h', 'User=' + name)
+        # What a file says is its owner's.
+        both(f'Host h\n HostName {name}\n User {name}\n', hosts=['h'])
 
 
 def test_lists():

@@ -8,18 +8,21 @@
 
 #include "session.h"
 
-/* Set KEYWORD to VALUE as -o would. */
-static bool set_keyword(struct cp_session *s, const char *keyword, const char *value, bool quoted)
+/* Set KEYWORD to VALUE as -o would, or, LITERAL, as it stands. */
+static bool set_keyword(struct cp_session *s, const char *keyword, const char *value, bool literal)
 {
 	haw_error err;
 	char *text = NULL;
 	bool good;
 
-	if (asprintf(&text, quoted ? "%s=\"%s\"" : "%s=%s", keyword, value) < 0) {
+	if (literal) {
+		good = haw_config_set_literal(s->config, keyword, value, &err) == 0;
+	} else if (asprintf(&text, "%s=%s", keyword, value) >= 0) {
+		good = haw_config_set(s->config, text, &err) == 0;
+	} else {
 		cp_report_wrong(&s->report, "out of memory");
 		return false;
 	}
-	good = haw_config_set(s->config, text, &err) == 0;
 	if (!good)
 		cp_report_wrong(&s->report, "%s", err.message);
 	free(text);
@@ -37,7 +40,7 @@ static bool apply_arguments(struct cp_session *s)
 	snprintf(digits, sizeof(digits), "%u", port);
 	if (port && !set_keyword(s, "Port", digits, false))
 		return false;
-	if (s->peer->user && !set_keyword(s, "User", s->peer->user, strpbrk(s->peer->user, " \t") != NULL))
+	if (s->peer->user && !set_keyword(s, "User", s->peer->user, true))
 		return false;
 	if (args->ciphers && !set_keyword(s, "Ciphers", args->ciphers, false))
 		return false;

@@ -85,8 +85,8 @@ static void refuse(struct haw_client *client, const haw_error *err)
 	haw_transport_judged(client->transport, false, err);
 }
 
-/* Store the key of a host that was unknown. HAW_EHOSTCHANGED if another connection has stored another key for it
- * meanwhile. */
+/* Store the key of a host that was unknown. HAW_EHOSTCHANGED if another connection has stored another key for
+ * it meanwhile. */
 static int remember(struct haw_client *client, haw_error *err)
 {
 	const haw_host_values *v = client->values;

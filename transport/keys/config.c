@@ -175,6 +175,29 @@ int haw_config_set(haw_config *config, const char *text, haw_error *err)
 	return 0;
 }
 
+int haw_config_set_literal(haw_config *config, const char *keyword, const char *value, haw_error *err)
+{
+	size_t len = strlen(keyword);
+	char *text = malloc(len + 2 * strlen(value) + 4), *at = text;
+	int result;
+
+	if (!text)
+		return haw_no_memory(err);
+	memcpy(at, keyword, len);
+	at += len;
+	*at++ = ' ';
+	*at++ = '"';
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\' || *value == '\'')
+			*at++ = '\\';
+		*at++ = *value;
+	}
+	memcpy(at, "\"", 2);
+	result = haw_config_set(config, text, err);
+	free(text);
+	return result;
+}
+
 /* How a file is read. */
 struct source {
 	unsigned int flags;

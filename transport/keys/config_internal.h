@@ -235,6 +235,15 @@ int haw_config_check_files(struct haw_config_lookup *lookup, const struct haw_co
 int haw_config_check_route(struct haw_config_lookup *lookup, const struct haw_config_node *node);
 int haw_config_check_canonical(struct haw_config_lookup *lookup, const struct haw_config_node *node);
 
+/* ---- Names from outside of the files (config_names.c) ---- */
+
+/* HOST, what SET says of the user and of hops, and the login of CONFIG may stand in a command's tokens. */
+int haw_config_check_names(const haw_config *config, const haw_config *set, const char *host, haw_error *err);
+int haw_config_check_host(const char *name, haw_error *err);
+int haw_config_check_user(const char *name, haw_error *err);
+bool haw_config_is_host_name(const char *name);
+bool haw_config_is_user_name(const char *name);
+
 /* ---- Single values ---- */
 
 struct haw_config_choice {

@@ -329,7 +329,9 @@ static haw_host_config *look_up(const haw_config *config, const haw_config *inst
 		lookup->alias = lookup->hostname = host;
 		lookup->host = found;
 		lookup->err = err ? err : &own;
-		result = walk_nodes(lookup);
+		result = haw_config_check_names(config, instead ? instead : config, host, lookup->err);
+		if (result == 0)
+			result = walk_nodes(lookup);
 		if (result == 0 && !config->options)
 			result = finish(lookup);
 	} else {
@@ -368,11 +370,8 @@ static int set_hop(haw_config *config, const struct haw_config_hop *hop, const c
 	int result = 0;
 
 	snprintf(port, sizeof(port), "%u", hop->port);
-	if (strpbrk(hop->user, " \t\"'\\#"))
-		return haw_error_set(err, HAW_EFORMAT, HAW_FAULT_LOCAL, 0,
-				     "ProxyJump: the name of a user holds blanks or quotes");
 	if (hop->user[0])
-		result = set_value(config, "User", hop->user, (int)strlen(hop->user), err);
+		result = haw_config_set_literal(config, "User", hop->user, err);
 	if (result == 0 && hop->port)
 		result = set_value(config, "Port", port, (int)strlen(port), err);
 	if (result == 0 && rest > 0)

@@ -47,7 +47,7 @@ enum { HAW_HOSTS_IF_UNKNOWN = 1u << 16 };
 /* As haw_known_hosts_add, but says whether a line was added (1) or the key stood there already (0). With
  * HAW_HOSTS_IF_UNKNOWN, HAW_EHOSTCHANGED if the file has another key for the host by now, or has KEY revoked:
  * nothing is added then. */
-int haw_hosts_learn(haw_known_hosts *kh, const char *path, const char *host, uint16_t port, const haw_key *key,
-		    unsigned int flags, haw_error *err);
+int haw_hosts_learn(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
+		    const haw_key *key, unsigned int flags, haw_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Adding a key to a known_hosts file: one append to what stands there, under a lock, after a look at what others
- * have added since the file was read. Several connections to a new host, of one process or of many, thus
- * leave one line; and where one of them was shown another key, it learns of that.
+ * Adding a key to a known_hosts file: one append to what stands there, under a lock, after a look at what
+ * others have added since the file was read. Several connections to a new host, of one process or of many,
+ * thus leave one line; and where one of them was shown another key, it learns of that.
  */
 #include <hawser/known_hosts.h>
 
@@ -164,9 +164,9 @@ struct addition {
 	uint16_t port;
 	const haw_key *key; /* plain */
 	unsigned flags;
-	char *line;	/* with its newline */
+	char *line; /* with its newline */
 	size_t number;
-	bool there;	/* it was there already */
+	bool there; /* it was there already */
 };
 
 /* Look for the key in what PATH says NOW. */
@@ -218,9 +218,8 @@ static int add_to_file(const char *path, struct addition *a, haw_error *err)
 		return haw_file_error(err, path, "cannot open to add a host key", errno);
 	result = review(fd, path, a, err);
 	if (result == 0 && !a->there)
-		result = survey(fd, &a->number, &last)
-				 ? put_line(fd, path, a->line, last, &a->number, err)
-				 : haw_file_error(err, path, "cannot read", errno);
+		result = survey(fd, &a->number, &last) ? put_line(fd, path, a->line, last, &a->number, err)
+						       : haw_file_error(err, path, "cannot read", errno);
 	if (close(fd) < 0 && result == 0)
 		result = haw_file_error(err, path, "cannot add a host key", errno);
 	return result;
@@ -268,8 +267,8 @@ static bool has_line(const haw_known_hosts *kh, const char *file, size_t number)
 	return false;
 }
 
-int haw_hosts_learn(haw_known_hosts *kh, const char *path, const char *host, uint16_t port, const haw_key *key,
-		    unsigned int flags, haw_error *err)
+int haw_hosts_learn(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
+		    const haw_key *key, unsigned int flags, haw_error *err)
 {
 	struct addition a = {.host = host, .port = port, .flags = flags};
 	haw_key *plain = haw_key_plain(key, err);
