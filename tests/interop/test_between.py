@@ -88,11 +88,245 @@ def cut_often(world, sides, cuts, jobs=1, fresh=True, options=()):
     check(not left, f'left over: {left}')
 
 
+def operands(source, target):
+    return b'one:' + source, b'two:' + target
+
+
+def wait_until(child, condition, what):
+    deadline = time.monotonic() + 30
+    while not condition():
+        check(time.monotonic() < deadline and child.poll() is None, what)
+        time.sleep(0.02)
+
+
+def large_over_three(world):
+    """-j: three connections to each side, one large file over all; whichever dies, even the first, the copy goes on."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 60 << 20)
+    with Between(world, rate=20_000_000) as b:
+        child = b.start('-p', '-j', '3', *operands(source, target))
+        wait_until(child, lambda: all(len(network.live) == 3 for network in b.networks), 'no three connections')
+        for network in b.networks:
+            min(network.live, key=lambda line: line.number).cut()
+        err = child.communicate(timeout=60)[1]
+        check(child.returncode == 0, f'{child.returncode}: {err[-800:]!r}')
+        for network in b.networks:
+            check(network.open_most == 3, f'{network.open_most} connections')
+            check(network.connections >= 4, f'only {network.connections} connections: none was brought back')
+    check(trees.same_file(source, target), 'differs')
+    check(int(os.stat(source).st_mtime) == int(os.stat(target).st_mtime), 'the time was not kept')
+
+
+def gone(world, side):
+    """A host that does not come back: given up in the time allowed, named, nothing left on the other but what has to."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 20 << 20)
+    for allowed, least, most in ((0, 0, 1.5), (3, 0.5, 6)):
+        with Between(world, rate=10_000_000) as b:
+            child = b.start('--reconnect', str(allowed), *operands(source, target))
+            time.sleep(0.9)
+            check(child.poll() is None, 'too fast to be cut')
+            b.networks[side].refusing = True
+            begin = time.monotonic()
+            b.networks[side].cut_all()
+            err = child.communicate(timeout=30)[1]
+            took = time.monotonic() - begin
+        check(child.returncode == 255, f'{child.returncode}: {err!r}')
+        check((b'one:', b'two:')[side] in err, f'{err!r}')
+        check(least <= took < most, f'{took:.1f} s with {allowed} s allowed: {err!r}')
+        left = os.listdir(os.path.dirname(target))
+        check(not left if side == 0 else left in ([], [b'.f.hawser-part']), f'left: {left}')
+
+
+def interrupted_while_away(world, side):
+    """^C while a side is away ends it at once."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 20 << 20)
+    with Between(world, rate=10_000_000) as b:
+        child = b.start(*operands(source, target))
+        time.sleep(0.9)
+        b.networks[side].refusing = True
+        b.networks[side].cut_all()
+        time.sleep(1)
+        check(child.poll() is None, 'it did not try to connect again')
+        begin = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+        took = time.monotonic() - begin
+    check(child.returncode == -signal.SIGINT, f'status {child.returncode}')
+    check(took < 1.5, f'{took:.1f} s')
+
+
+def changed_while_away(world, size):
+    """A source that is another one when its host is back is not mixed with what was read before."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, size)
+    os.utime(source, (1_600_000_000, 1_600_000_000))
+    with Between(world, rate=10_000_000) as b:
+        # A small one is read at once: it has to be cut in the middle.
+        rate = b.networks[0].rate = max(size // 3, 100_000)
+        child = b.start(*operands(source, target))
+        begun = b.networks[0].forwarded
+        wait_until(child, lambda: begun['down'] > size // 3 + 8000, 'the copy did not begin')
+        b.networks[0].refusing = True
+        b.networks[0].cut_all()
+        trees.make_file(source, size, b'other')
+        b.networks[0].rate = None
+        b.networks[0].refusing = False
+        err = child.communicate(timeout=30)[1]
+        check(rate > 0 and child.returncode == 3, f'{child.returncode}: {err!r}')
+    check(b'changed while' in err, f'{err!r}')
+    check(not os.path.exists(target), 'it stands under the final name')
+
+
+# ---- --resume ----
+
+SIZE = 24 << 20
+
+
+def records(b):
+    top = os.path.join(b.client.home, '.local/state/hawser/resume')
+    return [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+
+
+class Killed:
+    """A copy that was killed, and is gone on with."""
+
+    def __init__(self, world, how=signal.SIGKILL, options=('--resume',), tree=False):
+        self.source = self.top = world.path(b'f')
+        self.target = world.path(b'f')
+        if tree:
+            trees.make_many(self.top, 40, 2000)
+            self.source = os.path.join(self.top, b'large')
+        trees.make_file(self.source, SIZE)
+        self.between = Between(world, rate=8_000_000)
+        operand = os.path.join(self.top, b'.') if tree else self.top
+        self.operands = ['-r', *operands(operand, self.target)]
+        child = self.between.start(*options, *self.operands)
+        wait_until(child, lambda: self.between.networks[1].forwarded['up'] > 14 << 20, 'the copy did not go on')
+        child.send_signal(how)
+        child.communicate(timeout=20)
+        check(child.returncode == -how, f'status {child.returncode}')
+        time.sleep(0.3)  # the server finishes what it had received
+        for network in self.between.networks:
+            network.rate = None
+
+    def part(self):
+        return os.path.join(os.path.dirname(self.target), b'.f.hawser-part')
+
+    def go_on(self, *options):
+        before = self.between.networks[0].forwarded['down']
+        result = self.between.cp('--json', '-v', '--resume', *options, *self.operands)
+        succeeded(result)
+        if self.source == self.top:
+            check(trees.same_file(self.source, self.target), f'differs: {result}')
+        else:
+            same(self.top, self.target)
+        left = [path for path in files_below(os.path.dirname(self.target)) if b'.hawser' in path]
+        check(not left, f'left over: {left}')
+        check(not records(self.between), 'the record was left over')
+        resumed = result.summary()['resumed_bytes']
+        moved = self.between.networks[0].forwarded['down'] - before
+        check(moved < SIZE * 1.05 - resumed + 200_000, f'{moved} bytes were read, {resumed} were there')
+        return result, resumed
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.between.__exit__()
+
+
+def killed(world, how, tree=False):
+    with Killed(world, how, tree=tree) as k:
+        check(len(records(k.between)) == 1, f'records: {records(k.between)}')
+        result, resumed = k.go_on()
+        check(4 << 20 < resumed < SIZE, f'{resumed} bytes were there')
+        says(result, 'recorded')
+
+
+def killed_twice(world):
+    """What was there is still known when the second run is killed, too, wherever that was."""
+    with Killed(world) as k:
+        for network in k.between.networks:
+            network.rate = 8_000_000
+        child = k.between.start('--resume', *k.operands)
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=20)
+        check(child.returncode == -signal.SIGINT, f'status {child.returncode}')
+        for network in k.between.networks:
+            network.rate = None
+        result, resumed = k.go_on()
+        check(8 << 20 < resumed < SIZE, f'{resumed} bytes were there')
+
+
+def distrusted(world):
+    """No record, one for another source, a damaged one, a link in its place: from the start, and the copy is right."""
+    def forget(k):
+        os.unlink(records(k.between)[0])
+
+    def damage(k):
+        path = records(k.between)[0]
+        with open(path, 'rb') as file:
+            text = file.read()
+        at = random.randrange(len(text))
+        with open(path, 'wb') as file:
+            file.write(text[:at] + bytes([text[at] ^ 1]) + text[at + 1:])
+
+    def change(k):
+        trees.make_file(k.source, SIZE, b'other')
+        os.utime(k.source, (1_600_000_000, 1_600_000_000))
+
+    def lead_away(k):
+        os.unlink(k.part())
+        os.symlink(victim, k.part())
+
+    victim = world.path(b'victim')
+    trees.make_file(victim, 1000)
+    before = trees.digest(victim)
+    for prepare in (forget, damage, change, lead_away):
+        with Killed(world) as k:
+            prepare(k)
+            result, resumed = k.go_on()
+            check(resumed == 0, f'{prepare.__name__}: {resumed} bytes were there')
+    check(trees.digest(victim) == before, 'written through a link')
+
+
+def longer_part(world):
+    """Somebody has made the partial file longer: what is behind the end goes."""
+    with Killed(world) as k:
+        with open(k.part(), 'ab') as file:
+            file.write(b'x' * SIZE)
+        result, resumed = k.go_on()
+        check(resumed > 4 << 20, f'{resumed} bytes were there')
+
+
+def refused(world):
+    """What cannot be between two hosts is said, before anything is connected."""
+    with Between(world) as b:
+        result = b.cp('--verify', *operands(b'/etc/hosts', world.path(b'f')))
+        ended(result, 2)
+        says(result, '--verify', 'two hosts')
+        check(not b.networks[0].connections, 'it connected')
+
+
 def tests():
     for sides, word in (((0,), 'of the source'), ((1,), 'of the destination'), ((0, 1), 'of both')):
         yield f'cut often {word}', cut_often, (sides, 15)
         yield f'cut often {word} with three', cut_often, (sides, 12, 3)
     yield 'cut often into what stands', cut_often, ((0, 1), 10, 1, False)
+    yield 'cut often with --resume', cut_often, ((0, 1), 10, 2, True, ('--resume',))
+    yield large_over_three
+    for side in (0, 1):
+        yield f'gone {("source", "destination")[side]}', gone, (side,)
+        yield f'interrupted while away {("source", "destination")[side]}', interrupted_while_away, (side,)
+    for size in (100_000, 3 << 20):
+        yield f'changed while away {size}', changed_while_away, (size,)
+    for how in (signal.SIGKILL, signal.SIGINT):
+        yield f'killed {how.name}', killed, (how,)
+    yield 'killed tree', killed, (signal.SIGKILL, True)
+    yield from [killed_twice, distrusted, longer_part, refused]
 
 
 if __name__ == '__main__':

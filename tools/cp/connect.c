@@ -168,6 +168,8 @@ static bool make_client(struct cp_session *s, struct cp_conn *conn, haw_error *e
 	options.host_key_fingerprint = s->remote.fingerprint[0] ? s->remote.fingerprint : NULL;
 	options.transport.size = sizeof(options.transport);
 	options.transport.memory = ((size_t)s->args->memory_mib << 20) / s->args->connections;
+	if (s->companion)
+		options.transport.memory /= 2;
 	if (options.transport.memory < WINDOW_LEAST)
 		options.transport.memory = WINDOW_LEAST;
 	options.transport.selector = s->selector;

@@ -139,6 +139,7 @@ static void run_relay(struct cp_session *s, struct cp_session *to, const struct 
 {
 	size_t count = name_sources(s, g);
 
+	s->report.moving = s->report.waits.between = true;
 	if (count > 0 && name_destination(to, g->destination))
 		cp_relay(s, to, g->paths, count, g->destination->path);
 }
@@ -149,6 +150,11 @@ static void run_between(struct cp_session *s, const struct group *g)
 	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = g->destination, .companion = s};
 	bool legacy = s->args->scp.legacy;
 
+	if (s->args->verify) {
+		cp_report_wrong(&s->report,
+				"--verify compares with files on this machine: not between two hosts");
+		return;
+	}
 	s->peer = &g->sources[0];
 	s->host_text = s->peer->host;
 	s->companion = &to;
@@ -162,6 +168,9 @@ static void run_between(struct cp_session *s, const struct group *g)
 		to.host_text = to.peer->host;
 		to.ask_path = early_question(to.peer);
 		cp_report_begin(&to.report, s->report.json, true, s->report.verbose);
+		to.report.main = &s->report;
+		/* The user may be asked once more. */
+		s->report.moving = false;
 		if (!configure(&to, to.peer))
 			s->report.wrong = true;
 		else if (legacy && cp_connect_plain(&to, true))
@@ -173,6 +182,7 @@ static void run_between(struct cp_session *s, const struct group *g)
 		haw_host_config_free(to.tool_config);
 		s->report.failed += to.report.failed;
 		s->report.reconnects += to.report.reconnects;
+		cp_waits_merge(&s->report.waits, &to.report.waits);
 		s->report.lost |= to.report.lost;
 		s->report.wrong |= to.report.wrong;
 	}

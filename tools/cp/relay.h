@@ -6,6 +6,7 @@
  *   relay_dir.c    a directory: made there, listed here, walked, completed
  *   relay_file.c   a file: opened on both sides, moved, put in its place
  *   relay_data.c   its pieces: each READ's answer becomes a WRITE
+ *   relay_resume.c what an earlier run has left of it
  *
  * Requests of both sides survive their connections (remote.h). Directories are walked one after another;
  * files, and the pieces of large ones, are under way in numbers that both sides' flow allows. As with
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "outcome.h"
+#include "ranges.h"
 
 struct cp_relay_file;
 
@@ -92,6 +94,11 @@ struct cp_relay_file {
 		end; /* announced or grown to; asked for up to here; where the end was met */
 	unsigned pending, stage;
 	bool temporary, in_place, created, cleared, failed, active;
+	bool once; /* it is no regular file: what was written cannot be written again */
+	struct cp_ranges have; /* acknowledged, by an earlier run too (--resume) */
+	uint64_t recorded_ns, regained;
+	uint64_t reconnects; /* of the source, when it was opened */
+	bool resumed;
 };
 
 /* Ask for what there is room for. True when nothing more is to be asked. */
@@ -100,5 +107,17 @@ void cp_relay_file_settle(struct cp_relay_file *f);
 /* A request of F on the side of S was answered with CODE. */
 void cp_relay_file_check(struct cp_relay_file *f, struct cp_session *s, int code, const haw_error *err);
 void cp_relay_file_activate(struct cp_relay_file *f);
+
+/* ---- relay_resume.c ---- */
+
+/* Whether F is one that a later run may go on with. Its path is known. */
+bool cp_relay_is_recorded(const struct cp_relay_file *f);
+/* PART stands under the temporary name: go on with it, if it is known what of it is good. */
+void cp_relay_resume(struct cp_relay_file *f, const haw_attrs *part);
+/* It cannot be gone on with after all. */
+void cp_relay_restart(struct cp_relay_file *f);
+/* Record what is there, if it is time, or NOW. */
+void cp_relay_record(struct cp_relay_file *f, bool now);
+void cp_relay_record_forget(struct cp_relay_file *f);
 
 #endif

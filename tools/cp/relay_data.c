@@ -37,10 +37,15 @@ static void written(void *user, struct cp_reply *reply)
 	int code = cp_reply_result(reply, &err);
 
 	cp_flow_done(&r->to->flow, p->count, p->sent_ns, cp_now_ns());
-	if (code == 0)
-		r->from->report.bytes += p->count;
-	else
+	if (code < 0) {
 		cp_relay_file_check(f, r->to, code, &err);
+	} else {
+		r->from->report.bytes += p->count;
+		if (r->to->args->resume) {
+			cp_ranges_add(&f->have, p->offset, p->offset + p->count);
+			cp_relay_record(f, false);
+		}
+	}
 	drop(p);
 	cp_relay_file_settle(f);
 	cp_relay_pump(r);
@@ -166,8 +171,13 @@ bool cp_relay_data_read(struct cp_relay_file *f)
 
 	/* One byte behind the end is asked for, to see growth. */
 	while (!f->failed && cp_relay_running(f->r) && f->requested <= f->size && f->requested < f->end) {
-		uint64_t len = f->size - f->requested + 1;
+		uint64_t end = f->size, len;
 
+		/* Over what is there already. */
+		if (f->resumed && f->requested < f->size &&
+		    !cp_ranges_missing(&f->have, &f->requested, &end))
+			f->requested = end = f->size;
+		len = end - f->requested + (end == f->size);
 		if (!room(f->r))
 			return false;
 		if (len > most)

@@ -30,6 +30,7 @@ static void destroy(struct cp_relay_file *f)
 	free(f->source);
 	free(f->path);
 	free(f->final);
+	cp_ranges_free(&f->have);
 	free(f);
 	cp_relay_dir_put(dir);
 }
@@ -80,8 +81,14 @@ static void on_to_forget(void *user, struct cp_reply *reply)
 /* Nothing half-written stays, under whatever name. */
 static void abandon(struct cp_relay_file *f)
 {
+	/* Whether a later run is to go on with what is there. */
+	bool kept = cp_relay_is_recorded(f) && !cp_relay_running(f->r);
 	haw_error err;
 
+	if (!kept)
+		cp_relay_record_forget(f);
+	else if (f->created)
+		cp_relay_record(f, true);
 	f->failed = true;
 	f->stage = REMOVING;
 	if (f->in)
@@ -89,7 +96,7 @@ static void abandon(struct cp_relay_file *f)
 	if (f->out)
 		cp_file_close(f->out, cp_relay_ignore, NULL, &err);
 	f->in = f->out = NULL;
-	if (f->created && !f->in_place && !f->r->to->lost)
+	if (f->created && !kept && !f->in_place && !f->r->to->lost)
 		await(f, f->r->to, cp_sftp_remove(f->r->to, f->path, on_to_forget, f, &err), &err);
 	if (f->pending == 0)
 		destroy(f);
@@ -97,6 +104,7 @@ static void abandon(struct cp_relay_file *f)
 
 static void succeed(struct cp_relay_file *f)
 {
+	cp_relay_record_forget(f);
 	cp_report_file(&f->r->from->report, f->source, f->end);
 	destroy(f);
 }
@@ -157,9 +165,13 @@ static void send_attrs(struct cp_relay_file *f)
 {
 	struct cp_session *to = f->r->to;
 	bool preserve = to->args->preserve;
-	haw_attrs attrs = {0};
+	haw_attrs attrs = {.flags = HAW_ATTR_SIZE, .size = f->end};
 	haw_error err;
 
+	/* What an earlier run has left could be longer. */
+	if (f->resumed)
+		await(f, to, cp_file_setstat(f->out, &attrs, on_to, f, &err), &err);
+	attrs = (haw_attrs){0};
 	if (preserve && !(f->standing.flags && !S_ISREG(f->standing.mode))) {
 		attrs = f->attrs;
 		attrs.flags &= HAW_ATTR_MODE | HAW_ATTR_TIMES;
@@ -178,6 +190,9 @@ static void close_both(struct cp_relay_file *f)
 	haw_error err;
 
 	f->stage = CLOSING;
+	/* A small one that was opened again may be another by now. */
+	if (!f->opened.flags && f->r->from->report.reconnects != f->reconnects)
+		f->opened = f->attrs;
 	if (f->opened.flags)
 		await(f, f->r->from, cp_file_stat(f->in, stat_again, f, &err), &err);
 	send_attrs(f);
@@ -194,6 +209,9 @@ static bool has_changed(const struct cp_relay_file *f)
 	const haw_attrs *a = &f->opened, *b = &f->now;
 	uint32_t both = a->flags & b->flags;
 
+	/* What an earlier run has left is of the file that was listed. */
+	if (f->resumed && (f->attrs.mtime != b->mtime || f->attrs.size != b->size))
+		return true;
 	if ((both & HAW_ATTR_TIMES && a->mtime != b->mtime) || (both & HAW_ATTR_SIZE && a->size != b->size))
 		return true;
 	/* Shorter than the server said, and it does not say now that this is all. */
@@ -254,6 +272,10 @@ static bool reopen(struct cp_relay_file *f, const haw_error *err)
 	bool refused = err->code == HAW_ESTATUS && err->reason == HAW_SFTP_PERMISSION_DENIED;
 	haw_error ignored;
 
+	if (f->resumed) {
+		cp_relay_restart(f);
+		return true;
+	}
 	if (!f->temporary || err->code == HAW_ENOTFOUND)
 		return false;
 	if (refused && f->standing.flags) {
@@ -280,6 +302,8 @@ static void out_opened(void *user, struct cp_reply *reply)
 
 	if (code == 0) {
 		f->out = cp_reply_file(reply);
+		if (f->once)
+			cp_file_set_once(f->out);
 		f->created = true;
 	} else if (!f->failed && cp_relay_running(f->r) && reopen(f, &err)) {
 		open_out(f);
@@ -293,13 +317,61 @@ static void open_out(struct cp_relay_file *f)
 {
 	struct cp_session *to = f->r->to;
 	haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = f->attrs.mode & 0777};
-	uint32_t flags = HAW_OPEN_WRITE | HAW_OPEN_CREATE;
+	uint32_t flags = HAW_OPEN_WRITE;
 	haw_error err;
 
 	if (f->temporary && f->standing.flags & HAW_ATTR_MODE && !to->args->preserve)
 		attrs.mode = f->standing.mode & 0777;
-	flags |= f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE;
+	if (!f->resumed)
+		flags |= HAW_OPEN_CREATE | (f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE);
 	await(f, to, cp_sftp_open(to, f->path, flags, &attrs, out_opened, f, &err), &err);
+}
+
+static void part_known(void *user, struct cp_reply *reply)
+{
+	struct cp_relay_file *f = user;
+	haw_attrs part = {0};
+
+	if (cp_reply_result(reply, NULL) == 0 && cp_reply_attrs(reply, &part))
+		cp_relay_resume(f, &part);
+	if (!f->failed && cp_relay_running(f->r))
+		open_out(f);
+	answered(f);
+}
+
+/* What an earlier run has left is looked at first. */
+static void begin_temporary(struct cp_relay_file *f)
+{
+	haw_error err;
+
+	if (cp_relay_is_recorded(f))
+		await(f, f->r->to, cp_sftp_stat(f->r->to, f->path, false, part_known, f, &err), &err);
+	else
+		open_out(f);
+}
+
+/* Where a link leads, which is written through. */
+static void led_to(void *user, struct cp_reply *reply)
+{
+	struct cp_relay_file *f = user;
+	haw_attrs attrs = {0};
+
+	f->once = cp_reply_result(reply, NULL) == 0 && cp_reply_attrs(reply, &attrs) &&
+		  attrs.flags & HAW_ATTR_MODE && !S_ISREG(attrs.mode);
+	if (!f->failed && cp_relay_running(f->r))
+		open_out(f);
+	answered(f);
+}
+
+static void begin_in_place(struct cp_relay_file *f)
+{
+	haw_error err;
+
+	f->once = !S_ISLNK(f->standing.mode);
+	if (f->once)
+		open_out(f);
+	else
+		await(f, f->r->to, cp_sftp_stat(f->r->to, f->final, true, led_to, f, &err), &err);
 }
 
 /* What stands there is known. */
@@ -314,8 +386,10 @@ static void choose_name(struct cp_relay_file *f)
 	} else if (!f->path) {
 		cp_relay_fail_plain(f->r, f->r->to, f->final, "out of memory");
 		f->failed = true;
+	} else if (f->temporary) {
+		begin_temporary(f);
 	} else {
-		open_out(f);
+		begin_in_place(f);
 	}
 }
 
@@ -411,6 +485,7 @@ void cp_relay_file_add(struct cp_relay_dir *dir, const char *source, const char 
 	r->files++;
 	r->from->flow.files++;
 	r->to->flow.files++;
+	f->reconnects = r->from->report.reconnects;
 	f->pending++; /* until both have begun */
 	if (cp_relay_running(r)) {
 		await(f, r->from, cp_sftp_open(r->from, source, HAW_OPEN_READ, &none, in_opened, f, &err),

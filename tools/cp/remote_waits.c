@@ -96,15 +96,43 @@ static enum cp_wait judge(struct cp_session *s)
 	return cp_waits_judge(&signs);
 }
 
-void cp_remote_wait_begins(struct cp_session *s)
+static void ping_all(struct cp_session *s)
 {
-	s->remote.waits_for = CP_WAIT_NONE;
-	if (!s->report.moving)
-		return;
 	for (unsigned i = 0; i < s->remote.count; i++)
 		if (s->remote.conns[i].state == CP_CONN_READY && !s->remote.conns[i].lost)
 			cp_conn_ping(&s->remote.conns[i]);
-	s->remote.waits_for = judge(s);
+}
+
+/* Of two hosts the one is waited for that has more of what may be under way. */
+static enum cp_wait judge_both(struct cp_session *s, struct cp_session *other)
+{
+	double one = (double)s->flow.bytes / (double)s->flow.bytes_limit;
+	double two = (double)other->flow.bytes / (double)other->flow.bytes_limit;
+	enum cp_wait what = judge(one >= two ? s : other);
+
+	return what == CP_WAIT_NONE ? judge(one >= two ? other : s) : what;
+}
+
+void cp_remote_wait_begins(struct cp_session *s)
+{
+	struct cp_session *other = s->companion;
+
+	s->remote.waits_for = CP_WAIT_NONE;
+	if (!s->report.moving)
+		return;
+	ping_all(s);
+	if (other && other->report.moving) {
+		ping_all(other);
+		s->remote.waits_for = judge_both(s, other);
+	} else {
+		s->remote.waits_for = judge(s);
+	}
+}
+
+static void account_all(struct cp_session *s)
+{
+	for (unsigned i = 0; i < s->remote.count; i++)
+		cp_conn_account(&s->remote.conns[i]);
 }
 
 void cp_remote_wait_ended(struct cp_session *s)
@@ -113,6 +141,7 @@ void cp_remote_wait_ended(struct cp_session *s)
 
 	cp_waits_add(&s->report.waits, s->remote.waits_for, waited - s->waited_ns);
 	s->waited_ns = waited;
-	for (unsigned i = 0; i < s->remote.count; i++)
-		cp_conn_account(&s->remote.conns[i]);
+	account_all(s);
+	if (s->companion)
+		account_all(s->companion);
 }

@@ -34,6 +34,8 @@ void cp_report_begin(struct cp_report *report, bool json, bool quiet, int verbos
 
 static void clear_line(struct cp_report *report)
 {
+	if (report->main)
+		report = report->main;
 	if (!report->drawn)
 		return;
 	fputs("\r\033[K", stderr);

@@ -24,6 +24,7 @@ enum cp_status {
 };
 
 struct cp_report {
+	struct cp_report *main; /* NULL: this one; else whose progress line may stand on the terminal */
 	bool json, progress;
 	int verbose;
 	uint64_t files, bytes;		/* complete files, and bytes moved */

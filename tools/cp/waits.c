@@ -34,6 +34,12 @@ void cp_waits_add(struct cp_waits *waits, enum cp_wait what, uint64_t ns)
 		waits->ns[what] += ns;
 }
 
+void cp_waits_merge(struct cp_waits *waits, const struct cp_waits *other)
+{
+	for (int i = 0; i < CP_WAITS; i++)
+		waits->ns[i] += other->ns[i];
+}
+
 void cp_waits_shares(const struct cp_waits *waits, double shares[CP_WAITS])
 {
 	double sum = 0;
@@ -45,7 +51,7 @@ void cp_waits_shares(const struct cp_waits *waits, double shares[CP_WAITS])
 }
 
 /* What the largest share means, and what would help against it. */
-static const char *const sentences[2][CP_WAITS] = {
+static const char *const sentences[3][CP_WAITS] = {
 	{
 		"reading on the server: faster disks there, or -j for several files at a time",
 		"making and opening packets: a faster cipher (-c auto), or -j on a server with more cores",
@@ -60,6 +66,13 @@ static const char *const sentences[2][CP_WAITS] = {
 		"the server's window, too small for the way there and back: more connections (-j 4)",
 		"the server's taking and writing data: faster disks or cores there, or -j",
 	},
+	{
+		"reading on the first host: faster disks there, or -j for several files at a time",
+		"making and opening packets: a faster cipher (-c auto), or -j on hosts with more cores",
+		"the network: a faster line, or compression (-C) if the data are compressible",
+		"the way to the hosts and back: more connections (-j 4)",
+		"the second host's taking and writing data: faster disks or cores there, or -j",
+	},
 };
 
 void cp_waits_text(const struct cp_waits *waits, char *out, size_t size)
@@ -73,7 +86,7 @@ void cp_waits_text(const struct cp_waits *waits, char *out, size_t size)
 			largest = i;
 	if (shares[largest] > 0)
 		snprintf(out, size, "limited by (%.0f %% of the time) %s", 100 * shares[largest],
-			 sentences[waits->upload][largest]);
+			 sentences[waits->between ? 2 : waits->upload][largest]);
 	else if (size > 0)
 		out[0] = '\0';
 }

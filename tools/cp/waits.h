@@ -30,6 +30,7 @@ enum cp_wait {
 struct cp_waits {
 	uint64_t ns[CP_WAITS];
 	bool upload;
+	bool between; /* two hosts; the other side's waits are merged with these */
 };
 
 /* What can be seen of a connection. */
@@ -42,6 +43,8 @@ struct cp_signs {
 
 enum cp_wait cp_waits_judge(const struct cp_signs *signs);
 void cp_waits_add(struct cp_waits *waits, enum cp_wait what, uint64_t ns);
+/* Add what OTHER has of the same time. */
+void cp_waits_merge(struct cp_waits *waits, const struct cp_waits *other);
 /* Shares of the time, whose sum is 1; all 0 if there was none. */
 void cp_waits_shares(const struct cp_waits *waits, double shares[CP_WAITS]);
 /* One line for people: the largest, and what would help. */
