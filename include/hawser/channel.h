@@ -128,6 +128,12 @@ HAW_API HAW_MUST_USE int haw_channel_send_ref(haw_channel *channel, haw_span hea
 HAW_API size_t haw_channel_queued(const haw_channel *channel);
 /* Bytes that the peer takes before it has to open its window again (RFC 4254 §5.2). */
 HAW_API uint32_t haw_channel_peer_window(const haw_channel *channel);
+/* Let our window, which grows while it holds the peer back, grow to BYTES at most from now on (UINT32_MAX,
+ * the default: as far as the transport's memory goes). What was granted stays granted. What is under way
+ * beyond the path's product of rate and delay only waits, and leaves the caches meanwhile: whoever knows the
+ * delay sets this to a little more than that. A window that was pinned when the channel was opened stays as
+ * it is. From the loop's thread (RFC 4254 §5.2). */
+HAW_API void haw_channel_limit_window(haw_channel *channel, uint32_t bytes);
 /* Call the writable callback when the queue falls below BYTES (default 1 MiB). */
 HAW_API void haw_channel_set_low_mark(haw_channel *channel, size_t bytes);
 /* Take up to LEN bytes from the channel's queue. Returns the count, HAW_EAGAIN if none are there,

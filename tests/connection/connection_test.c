@@ -359,6 +359,32 @@ static void test_windows(void)
 	pair_end(&pair);
 }
 
+/* It grows as far as it may. */
+static void test_limited_window(void)
+{
+	static const uint32_t most[] = {0, HAW_WINDOW_START, 3000001, UINT32_MAX};
+
+	for (size_t i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
+		uint32_t least = most[i] < HAW_WINDOW_START ? HAW_WINDOW_START : most[i];
+		struct pair pair = {.delay = 15};
+		struct pair_options options;
+
+		pair_options_init(&options);
+		CHECK(pair_start(&pair, &options));
+		CHECK(pair_login(&pair));
+		CHECK(pair_open_channel(&pair));
+		haw_chan_limit_window(pair.server.chan, most[i]);
+		CHECK(pair_send_pattern(&pair.client, 0, 40000000));
+		pair_run(&pair);
+		CHECK(pair.server.data_bytes == 40000000 && !pair.server.data_wrong);
+		if (most[i] < UINT32_MAX)
+			CHECK(pair.server.chan->window_max == least);
+		else
+			CHECK(pair.server.chan->window_max > 3000001);
+		pair_end(&pair);
+	}
+}
+
 static void test_rekey(void)
 {
 	struct pair pair = {.echo = true};
@@ -397,6 +423,7 @@ int main(void)
 	RUN(test_requests);
 	RUN(test_eof_and_close);
 	RUN(test_windows);
+	RUN(test_limited_window);
 	RUN(test_rekey);
 	return harness_end();
 }

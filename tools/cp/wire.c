@@ -14,7 +14,10 @@
 #include "interrupt.h"
 #include "program.h"
 
-enum { QUEUED_MAX = 1 << 20, TURN_MS = 100, PIECE = 64 << 10 };
+enum { QUEUED_MAX = 1 << 20, TURN_MS = 100, PIECE = 64 << 10, WINDOW_LEAST = 4 << 20 };
+
+/* 10 Gbit/s. */
+static const double window_bytes_per_ns = 1.25;
 
 /* How long the command may take to end when all is done. */
 static const uint64_t patience_ns = 10000000000u;
@@ -96,6 +99,28 @@ static void on_closed(void *user, haw_channel *channel, const haw_error *error)
 		cp_session_ended(w->s, error->code, error);
 }
 
+static void ponged(void *user, haw_op *op)
+{
+	struct cp_wire *w = user;
+	double most = (double)(cp_now_ns() - w->ping_ns) * window_bytes_per_ns;
+
+	if (w->channel && most > WINDOW_LEAST)
+		haw_channel_limit_window(w->channel, most < UINT32_MAX ? (uint32_t)most : UINT32_MAX);
+}
+
+/* What the server may send ahead follows the delay, which is asked for while nothing else is under way and
+ * the command is running: with more, all that is gained on a short path is that data have left the caches
+ * when they are opened (measured on loopback: half the speed, and less when processors are scarce). */
+static void limit_window(struct cp_wire *w)
+{
+	const haw_span none = {NULL, 0};
+
+	haw_channel_limit_window(w->channel, WINDOW_LEAST);
+	w->ping_ns = cp_now_ns();
+	w->ping = haw_transport_global_request_start(cp_session_transport(w->s), "keepalive@openssh.com",
+						     true, none, ponged, w, NULL);
+}
+
 static bool open_channel(struct cp_wire *w, const char *command)
 {
 	const haw_channel_options options = {
@@ -117,6 +142,8 @@ static bool open_channel(struct cp_wire *w, const char *command)
 	code = exec ? cp_wait(w->s, open, &err) : err.code;
 	if (code == 0)
 		code = cp_wait(w->s, exec, &err);
+	if (code == 0)
+		limit_window(w);
 	haw_op_free(exec);
 	haw_op_free(open);
 	if (code == HAW_EREFUSED)
@@ -492,6 +519,7 @@ int64_t cp_wire_close(struct cp_wire *w)
 	status = haw_channel_exit_status(w->channel, &signal_name);
 	if (w->said_len > 0)
 		say_line(w);
+	haw_op_free(w->ping);
 	haw_channel_free(w->channel);
 	w->channel = NULL;
 	return status;

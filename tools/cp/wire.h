@@ -15,6 +15,8 @@ struct cp_wire {
 	haw_channel *channel;       /* or: */
 	struct cp_program *program; /* and its socket: */
 	int fd;
+	haw_op *ping; /* finds out the path's delay */
+	uint64_t ping_ns;
 	bool ended;  /* nothing more comes */
 	bool failed; /* said already */
 	/* While the data of a file are taken: */

@@ -125,6 +125,7 @@ struct haw_chan *haw_chan_new(struct haw_channels *channels, const char *type, s
 	memcpy(chan->type, type, type_len);
 	chan->owner = owner;
 	chan->window_max = chan->window = start;
+	chan->window_most = UINT32_MAX;
 	chan->granted = start;
 	chan->window_pinned = window != 0;
 	chan->max_packet = max_packet ? max_packet : HAW_MAX_PACKET;
@@ -192,13 +193,13 @@ uint32_t haw_chan_adjustment(struct haw_chan *chan)
 		return 0;
 	/* The peer has nearly used up its window although nothing waits to be read here: the window
 	 * is what holds it back. */
-	if (!chan->window_pinned && (chan->held_back || chan->window < chan->window_max / 2) &&
-	    chan->unread == 0) {
+	if (!chan->window_pinned && chan->window_max < chan->window_most &&
+	    (chan->held_back || chan->window < chan->window_max / 2) && chan->unread == 0) {
 		size_t room = chan->channels->memory - chan->channels->window_sum;
 		size_t more = chan->window_max < room ? chan->window_max : room;
 
-		if (more > UINT32_MAX - chan->window_max)
-			more = UINT32_MAX - chan->window_max;
+		if (more > chan->window_most - chan->window_max)
+			more = chan->window_most - chan->window_max;
 		chan->window_max += (uint32_t)more;
 		chan->channels->window_sum += more;
 		grant += more;
@@ -223,6 +224,11 @@ void haw_chan_pin_window(struct haw_chan *chan, uint32_t window)
 	chan->window_max = chan->window = window;
 	chan->granted = chan->arrived + window;
 	chan->window_pinned = true;
+}
+
+void haw_chan_limit_window(struct haw_chan *chan, uint32_t most)
+{
+	chan->window_most = most;
 }
 
 /* ---- Awaited replies ---- */

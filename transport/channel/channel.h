@@ -63,6 +63,7 @@ struct haw_chan {
 
 	/* Receiving. */
 	uint32_t window_max, window, max_packet; /* what the peer may still send */
+	uint32_t window_most;		/* to which it grows */
 	size_t consumed;		/* taken by the consumer, not yet granted again */
 	size_t unread;			/* delivered and not consumed */
 	bool window_pinned, eof_in, close_in;
@@ -137,6 +138,7 @@ int haw_chan_arrived(struct haw_chan *chan, size_t len, haw_error *err);
 void haw_chan_consumed(struct haw_chan *chan, size_t len);
 /* Replace the window of a channel that the peer offers, before it is accepted. */
 void haw_chan_pin_window(struct haw_chan *chan, uint32_t window);
+void haw_chan_limit_window(struct haw_chan *chan, uint32_t most);
 /* How many bytes to grant the peer now; 0: not yet. Grows the window of a channel that is held back
  * by it, within the budget. */
 uint32_t haw_chan_adjustment(struct haw_chan *chan);

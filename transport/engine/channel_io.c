@@ -175,6 +175,12 @@ uint32_t haw_channel_peer_window(const haw_channel *channel)
 	return channel->chan ? channel->chan->remote_window : 0;
 }
 
+void haw_channel_limit_window(haw_channel *channel, uint32_t bytes)
+{
+	if (channel->chan)
+		haw_chan_limit_window(channel->chan, bytes);
+}
+
 size_t haw_channel_queued(const haw_channel *channel)
 {
 	return channel->chan ? channel->chan->queued : 0;
