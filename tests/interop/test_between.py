@@ -42,10 +42,13 @@ class Between:
                          for number, (server, options) in enumerate(zip(servers, (one, two)))]
         self.client = world.new_client(world.server)
         self.client.port = None
+        self.through_ssh = ['-S', '/usr/bin/ssh', '-F', os.path.join(self.client.ssh, 'config')]
         self.client.write('known_hosts', ''.join(
             server.known_hosts(network.port) for server, network in zip(servers, self.networks)))
         self.client.write('config', ''.join(
             f'Host {name}\n  HostName 127.0.0.1\n  Port {network.port}\n'
+            # For ssh, which takes the home directory from elsewhere.
+            f'  UserKnownHostsFile {self.client.ssh}/known_hosts\n  IdentityFile {self.client.ssh}/id_ed25519\n'
             for name, network in zip(('one', 'two'), self.networks)))
 
     def cp(self, *arguments, **options):
@@ -302,12 +305,47 @@ def longer_part(world):
         check(resumed > 4 << 20, f'{resumed} bytes were there')
 
 
+# ---- -S ----
+
+def cut_through_ssh(world, sides, jobs=1):
+    """Debian's ssh in place of our connections: run again when it has ended, several times with -j. SIDES that are
+    remote, both of which are cut."""
+    source, target = make_tree(world, small=100), world.path(b'tree')
+    often = dict(cuts=10, between=(5000, 200_000))
+    with Between(world, **often) as b:
+        both = [(b'one:', b'two:')[side] + path if side in sides else path
+                for side, path in enumerate((source, target))]
+        result = b.cp('-r', '-p', '--json', '-j', str(jobs), *b.through_ssh, *both, timeout=120)
+        counts = [b.networks[side].cut_count for side in sides]
+        check(result.status == 0, f'seed {SEED}, after {counts} cuts: {result}')
+        check(all(count >= 3 for count in counts), f'{counts} cuts')
+        summary = result.summary()
+        check(summary['reconnects'] > 0 and summary['files'] == 102 and summary['failed'] == 0, f'{summary}')
+    same(source, target, modes=True, times='s')
+
+
+def several_programs(world):
+    """-S and -j: one large file over three, between hosts over three to each."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 40 << 20)
+    with Between(world, rate=20_000_000) as b:
+        succeeded(b.cp('-j', '3', *b.through_ssh, *operands(source, target)))
+        check([network.open_most for network in b.networks] == [3, 3], 'not three connections each')
+    check(trees.same_file(source, target), 'differs')
+
+
 def refused(world):
     """What cannot be between two hosts is said, before anything is connected."""
     with Between(world) as b:
         result = b.cp('--verify', *operands(b'/etc/hosts', world.path(b'f')))
         ended(result, 2)
         says(result, '--verify', 'two hosts')
+        for options, word in ((['-D', '/bin/true', '-j', '2'], '-j'), (['-D', '/bin/true', '--reconnect', '5'], '-D'),
+                              (['-O', '-j', '2'], '-j'), (['-O', '--resume'], '--resume'), (['-R', '-j', '3'], '-R'),
+                              (['-O', '--verify'], '--verify'), (['-O', '--reconnect', '9'], '--reconnect')):
+            result = b.cp(*options, *operands(b'/etc/hosts', world.path(b'f')))
+            ended(result, 2)
+            says(result, word)
         check(not b.networks[0].connections, 'it connected')
 
 
@@ -326,7 +364,10 @@ def tests():
     for how in (signal.SIGKILL, signal.SIGINT):
         yield f'killed {how.name}', killed, (how,)
     yield 'killed tree', killed, (signal.SIGKILL, True)
-    yield from [killed_twice, distrusted, longer_part, refused]
+    for sides, word in (((1,), 'upload'), ((0,), 'download'), ((0, 1), 'between')):
+        yield f'cut through ssh {word}', cut_through_ssh, (sides,)
+    yield 'cut through ssh between with three', cut_through_ssh, ((0, 1), 3)
+    yield from [killed_twice, distrusted, longer_part, several_programs, refused]
 
 
 if __name__ == '__main__':

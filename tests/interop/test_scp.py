@@ -137,10 +137,50 @@ def program_dies_in_the_middle(world):
     trees.make_file(source, 30_000_000)
     target = world.path(b'f')
     cut = script(world, f'exec {sys.executable} {HERE}/cut_sftp.py 5000000 9\n')
-    result = world.client.cp('-S', cut, source, remote(world, target))
+    result = world.client.cp('-S', cut, '--reconnect', '0', source, remote(world, target))
     ended(result, 255)
     says(result, 'status 9')
     check(not os.path.exists(target), 'half a file stands under its final name')
+    # Else it is run again, which gets it further each time; how those ended is only a note.
+    result = world.client.cp('-v', '--json', '-S', cut, source, remote(world, target))
+    succeeded(result)
+    says(result, 'connecting again', 'status 9')
+    check(result.summary()['reconnects'] >= 5, f'{result.summary()}')
+    check(trees.same_file(source, target), 'other content')
+
+
+def program_cannot_be_run_again(world):
+    """A program that ends at once when it is run again: tried as often, and as long, as was allowed."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 30_000_000)
+    for options, most in ((['-o', 'ConnectionAttempts=3'], 4), (['--reconnect', '2'], 8)):
+        count = os.path.join(world.fresh(), 'count')
+        program = script(world, f'echo >> {count}\n[ $(wc -l < {count}) = 1 ] || exit 7\n'
+                                f'exec {sys.executable} {HERE}/cut_sftp.py 5000000 9\n')
+        result = world.client.cp('-S', program, *options, source, remote(world, target))
+        ended(result, 255)
+        says(result, 'status 7', 'given up')
+        with open(count) as file:
+            runs = len(file.readlines())
+        check(3 <= runs <= most, f'{options}: run {runs} times')
+        check(not os.path.exists(target), 'half a file stands under its final name')
+
+
+def hanging_program(world):
+    """One that does not end when its connection is lost holds nothing up, and is ended."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 20_000_000)
+    pids = os.path.join(world.fresh(), 'pids')
+    # The first closes its output in the middle, and stays.
+    program = script(world, f'echo $$ >> {pids}\n[ $(wc -l < {pids}) = 1 ] || exec {SFTP_SERVER}\n'
+                            f'{sys.executable} {HERE}/cut_sftp.py 3000000 9\nexec sleep 60 > /dev/null < /dev/null\n')
+    begin = time.monotonic()
+    succeeded(world.client.cp('-S', program, source, remote(world, target)))
+    check(time.monotonic() - begin < 20, f'{time.monotonic() - begin:.1f} s')
+    check(trees.same_file(source, target), 'other content')
+    with open(pids) as file:
+        for pid in file.read().split():
+            check(not os.path.exists(f'/proc/{pid}'), f'process {pid} is still there')
 
 
 def local_server(world):
@@ -273,7 +313,7 @@ def between_hosts_and_a_server_dies(world):
         count = os.path.join(world.fresh(), 'count')
         program = script(world, f'echo >> {count}\n[ $(wc -l < {count}) = {side + 1} ] || exec {SFTP_SERVER}\n'
                                 f'exec {sys.executable} {HERE}/cut_sftp.py {3000 if side == 0 else 5_000_000} 9\n')
-        result = world.client.run('cp', '-S', program, b'one:' + source, b'two:' + target)
+        result = world.client.run('cp', '-S', program, '--reconnect', '0', b'one:' + source, b'two:' + target)
         ended(result, 255)
         says(result, 'status 9', ('one', 'two')[side] + ':')
         check(not os.path.exists(target), 'half a file stands under its final name')
@@ -363,7 +403,7 @@ def help_names_every_option(world):
 
 
 def tests():
-    return [program_gets_scp_s_words, program_is_ssh, program_dies, program_dies_in_the_middle, local_server,
+    return [program_gets_scp_s_words, program_is_ssh, program_dies, program_dies_in_the_middle, program_cannot_be_run_again, hanging_program, local_server,
             local_server_words, patterns, between_hosts, between_hosts_as_scp, between_hosts_never_on_disk,
             between_hosts_and_a_server_dies, limit, requests, wrong_values, accepted, compression, help_names_every_option]
 

@@ -61,6 +61,8 @@ static const struct option long_options[] = {
 
 enum { RECONNECT_S = 120, MEMORY_MIB = 64 };
 
+#define UNSET UINT32_MAX
+
 static bool add_word(struct cp_words *words, const char *word, const char *option)
 {
 	if (words->count == CP_WORDS_MAX) {
@@ -183,12 +185,36 @@ static bool take_option(struct cp_args *args, int option)
 	}
 }
 
+static bool wrong(const char *text)
+{
+	fprintf(stderr, "hawser cp: %s\n", text);
+	return false;
+}
+
+/* What would otherwise be asked for in vain. */
+static bool check(struct cp_args *args)
+{
+	bool reconnects = args->reconnect_s != UNSET && args->reconnect_s > 0;
+	bool legacy = args->scp.legacy || args->scp.on_origin;
+
+	if (args->reconnect_s == UNSET)
+		args->reconnect_s = RECONNECT_S;
+	if (args->scp.server && (args->connections > 1 || reconnects))
+		return wrong("-D runs one SFTP server here, without a network: not with -j or --reconnect");
+	if (legacy && (args->connections > 1 || args->resume || reconnects))
+		return wrong("-O and -R copy one file at a time, over one connection that is not made again: "
+			     "not with -j, --resume or --reconnect");
+	if (legacy && args->verify)
+		return wrong("-O and -R tell no more of a copy than that it was taken: not with --verify");
+	return cp_scp_args_check(&args->scp);
+}
+
 enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 {
 	int option;
 
 	memset(args, 0, sizeof(*args));
-	args->reconnect_s = RECONNECT_S;
+	args->reconnect_s = UNSET;
 	args->connections = 1;
 	args->memory_mib = MEMORY_MIB;
 	argv[0] = (char *)"hawser cp"; /* how getopt names what is wrong */
@@ -201,7 +227,7 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 			return CP_ARGS_WRONG;
 		}
 	}
-	if (!cp_scp_args_check(&args->scp))
+	if (!check(args))
 		return CP_ARGS_WRONG;
 	args->operands = argv + optind;
 	args->operand_count = (size_t)(argc - optind);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../calibration.h"
 #include "interrupt.h"
@@ -187,15 +188,19 @@ static bool start_program(struct cp_session *s, struct cp_conn *conn, haw_error 
 {
 	haw_stream *stream;
 
-	s->program = cp_program_start(&s->report, &s->args->scp, s->peer, s->args->port, NULL);
-	if (!s->program) {
-		haw_error_set(err, HAW_ECANCELED, HAW_FAULT_LOCAL, 0, "nothing could be started");
-		return false;
+	conn->program = cp_program_start(&s->args->scp, s->peer, s->args->port, NULL, err);
+	if (!conn->program && s->remote.early) {
+		cp_report_wrong(&s->report, "%s", err->message);
+		err->code = HAW_ECANCELED;
 	}
-	stream = haw_stream_new_fds(s->program->fd, s->program->fd, err);
+	if (!conn->program)
+		return false;
+	stream = haw_stream_new_fds(conn->program->fd, conn->program->fd, err);
 	if (!stream)
 		return false;
-	s->program->fd = -1;
+	conn->program->fd = -1;
+	/* The first time the user may be asked. */
+	conn->patience_ns = conn->had_been_ready ? SFTP_TIMEOUT_MS * 1000000ull : 0;
 	conn->opening = haw_sftp_start_stream(s->loop, stream, &conn->sftp, NULL, NULL, err);
 	haw_stream_free(stream);
 	return conn->opening != NULL;
@@ -278,7 +283,7 @@ static bool open_session(struct cp_session *s)
 {
 	if (!make_loop(s) || !check_route(s))
 		return false;
-	if (!cp_remote_begin(s, is_through_program(s) || s->plain ? 1 : s->args->connections)) {
+	if (!cp_remote_begin(s, s->args->scp.server || s->plain ? 1 : s->args->connections)) {
 		cp_report_wrong(&s->report, "out of memory");
 		return false;
 	}
@@ -351,8 +356,29 @@ static void begin_flow(struct cp_session *s, bool upload)
 	s->flow.requests_limit = scp->requests;
 }
 
+/* What the command line says of it; the program reads its configuration itself. */
+static unsigned attempts_given(const struct cp_session *s)
+{
+	static const char keyword[] = "ConnectionAttempts";
+	const struct cp_words *settings = &s->args->settings;
+	haw_config *config = haw_config_new(NULL);
+	haw_host_config *found = NULL;
+	unsigned attempts = 0;
+
+	for (size_t i = 0; config && i < settings->count; i++)
+		if (strncasecmp(settings->items[i], keyword, sizeof(keyword) - 1) == 0 &&
+		    haw_config_set(config, settings->items[i], NULL) == 0)
+			found = found ? found : haw_config_lookup(config, s->peer->host, NULL);
+	if (found)
+		attempts = haw_host_config_values(found)->connection_attempts;
+	haw_host_config_free(found);
+	haw_config_free(config);
+	return attempts;
+}
+
 static bool connect_program(struct cp_session *s)
 {
+	s->attempts = attempts_given(s);
 	if (!open_session(s))
 		return false;
 	snprintf(s->account.engine, sizeof(s->account.engine), "%s", haw_loop_engine(s->loop));
@@ -414,8 +440,6 @@ bool cp_connect(struct cp_session *s, bool upload)
 void cp_disconnect(struct cp_session *s)
 {
 	cp_remote_end(s);
-	cp_program_end(&s->report, s->program);
-	s->program = NULL;
 	if (!s->borrows_loop) {
 		cp_interrupt_catch(NULL);
 		haw_loop_free(s->loop);

@@ -130,11 +130,12 @@ static void free_program(struct cp_program *program)
 	free(program);
 }
 
-struct cp_program *cp_program_start(struct cp_report *report, const struct cp_scp_args *args,
-				    const struct cp_location *peer, uint16_t port, const char *command)
+struct cp_program *cp_program_start(const struct cp_scp_args *args, const struct cp_location *peer,
+				    uint16_t port, const char *command, haw_error *err)
 {
 	struct cp_program *program = calloc(1, sizeof(*program));
 	struct words w = {.items = calloc(args->passed_count + OWN_WORDS, sizeof(*w.items))};
+	const char *name = args->server ? args->server : args->program;
 	char shown[512];
 	int error = ENOMEM;
 
@@ -149,11 +150,8 @@ struct cp_program *cp_program_start(struct cp_report *report, const struct cp_sc
 	free(w.items);
 	if (!error)
 		return program;
-	cp_report_wrong(report, "%s cannot be run: %s",
-			program && program->name
-				? haw_escape(shown, sizeof(shown), program->name, strlen(program->name))
-				: "a program",
-			strerror(error));
+	haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, error, "%s cannot be run: %s",
+		      haw_escape(shown, sizeof(shown), name, strlen(name)), strerror(error));
 	if (program)
 		free_program(program);
 	return NULL;
@@ -161,7 +159,9 @@ struct cp_program *cp_program_start(struct cp_report *report, const struct cp_sc
 
 /* ---- The end ---- */
 
-enum { PATIENCE_MS = 5000, STEP_MS = 10 };
+enum { STEP_MS = 10 };
+
+static const uint64_t patience_ns = 5000000000u, interrupted_ns = 10000000u;
 
 /* What it says once nobody listens any more. */
 static void pass_over(const struct cp_program *program)
@@ -172,43 +172,78 @@ static void pass_over(const struct cp_program *program)
 		continue;
 }
 
-/* Wait at most MS. */
-static bool has_ended(const struct cp_program *program, int *status, int ms)
+/* Nobody sends it anything more. */
+static void leave(struct cp_program *program)
 {
-	const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
-	pid_t result;
-
-	while ((result = waitpid(program->pid, status, WNOHANG)) == 0 && ms > 0) {
-		pass_over(program);
-		nanosleep(&step, NULL);
-		ms -= STEP_MS;
-	}
-	return result != 0;
-}
-
-int cp_program_end(struct cp_report *report, struct cp_program *program)
-{
-	int status = 0;
-
-	if (!program)
-		return -1;
+	if (program->left_ns)
+		return;
 	if (program->fd >= 0)
 		close(program->fd);
 	program->fd = -1;
 	if (program->rest >= 0)
 		shutdown(program->rest, SHUT_WR);
-	if (!has_ended(program, &status, cp_interrupted() ? STEP_MS : PATIENCE_MS)) {
-		kill(program->pid, SIGTERM);
-		if (!has_ended(program, &status, PATIENCE_MS)) {
-			kill(program->pid, SIGKILL);
-			waitpid(program->pid, &status, 0);
-		}
+	program->left_ns = cp_now_ns();
+}
+
+/* Whether it has ended; one that takes too long is asked to, and after as long a time made to. */
+static bool look(struct cp_program *program, int *status)
+{
+	uint64_t patience = cp_interrupted() && !program->asked ? interrupted_ns : patience_ns;
+
+	leave(program);
+	if (waitpid(program->pid, status, WNOHANG) != 0)
+		return true;
+	pass_over(program);
+	if (cp_now_ns() - program->left_ns < patience)
+		return false;
+	if (program->asked) {
+		kill(program->pid, SIGKILL);
+		waitpid(program->pid, status, 0);
+		return true;
 	}
+	kill(program->pid, SIGTERM);
+	program->asked = true;
+	program->left_ns = cp_now_ns();
+	return false;
+}
+
+/* False: it has ended well. */
+static bool describe(int status, char *out, size_t size)
+{
 	if (WIFSIGNALED(status))
-		cp_report_failed(report, program->name, "ended by signal %d (%s)", WTERMSIG(status),
-				 strsignal(WTERMSIG(status)));
-	else if (WEXITSTATUS(status) != 0)
-		cp_report_failed(report, program->name, "exited with status %d", WEXITSTATUS(status));
+		snprintf(out, size, "ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(out, size, "exited with status %d", WEXITSTATUS(status));
+	return WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+}
+
+int cp_program_end(struct cp_report *report, struct cp_program *program)
+{
+	const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
+	char how[120];
+	int status = 0;
+
+	if (!program)
+		return -1;
+	while (!look(program, &status))
+		nanosleep(&step, NULL);
+	if (describe(status, how, sizeof(how)))
+		cp_report_failed(report, program->name, "%s", how);
 	free_program(program);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool cp_program_has_ended(struct cp_report *report, struct cp_program *program)
+{
+	char how[120], shown[512], line[640];
+	int status = 0;
+
+	if (!look(program, &status))
+		return false;
+	describe(status, how, sizeof(how));
+	snprintf(line, sizeof(line), "%s %s",
+		 haw_escape(shown, sizeof(shown), program->name, strlen(program->name)), how);
+	cp_report_note(report, 1, line);
+	free_program(program);
+	return true;
 }

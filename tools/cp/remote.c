@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "exec_hash.h"
+#include "program.h"
 #include "prompt.h"
 #include "remote_internal.h"
 
@@ -166,7 +167,8 @@ static bool plan_retry(struct cp_session *s, const haw_error *why)
 	/* One that came back and was cut once more is no reason to wait as long as for one that is away. */
 	remote->failures++;
 	remote->retry_ns = now + pause_ns(remote->failures + remote->tries / 4);
-	return limit > 0 && !s->program && may_pass(why) && remote->retry_ns - remote->lost_ns < limit &&
+	return limit > 0 && !s->args->scp.server && may_pass(why) &&
+	       remote->retry_ns - remote->lost_ns < limit &&
 	       (s->attempts < 2 || remote->tries <= s->attempts);
 }
 
@@ -229,6 +231,31 @@ static void suggest_legacy(struct cp_conn *conn)
 		haw_error_prefix(&conn->why, "no SFTP (without it, -O copies by the old scp protocol)");
 }
 
+/* How a program ends in whose place another connection is, or is to be, is no failure of the copy. */
+static void forget_program(struct cp_conn *conn)
+{
+	struct cp_remote *remote = &conn->s->remote;
+
+	if (!conn->program)
+		return;
+	conn->program->next = remote->ending;
+	remote->ending = conn->program;
+	conn->program = NULL;
+}
+
+static void watch_ending(struct cp_session *s)
+{
+	struct cp_program **at = &s->remote.ending, *next;
+
+	while (*at) {
+		next = (*at)->next;
+		if (cp_program_has_ended(&s->report, *at))
+			*at = next;
+		else
+			at = &(*at)->next;
+	}
+}
+
 static void bury(struct cp_conn *conn)
 {
 	struct cp_session *s = conn->s;
@@ -250,6 +277,8 @@ static void bury(struct cp_conn *conn)
 		lost_one(s, conn);
 	else
 		lost_all(s, conn);
+	if (!s->remote.gone.code)
+		forget_program(conn);
 }
 
 /* ---- Connecting ---- */
@@ -372,6 +401,7 @@ void cp_remote_turn(struct cp_session *s)
 	for (unsigned i = 0; i < remote->count; i++)
 		if (remote->conns[i].lost && !tells_more(&remote->conns[i]))
 			bury(&remote->conns[i]);
+	watch_ending(s);
 	if (s->stopped)
 		stop(s);
 	if (!remote->gone.code) {
@@ -424,6 +454,18 @@ bool cp_remote_begin(struct cp_session *s, unsigned count)
 	return true;
 }
 
+static void end_programs(struct cp_session *s)
+{
+	const struct timespec step = {.tv_nsec = 10000000};
+
+	for (unsigned i = 0; i < s->remote.count; i++) {
+		cp_program_end(&s->report, s->remote.conns[i].program);
+		s->remote.conns[i].program = NULL;
+	}
+	for (watch_ending(s); s->remote.ending; watch_ending(s))
+		nanosleep(&step, NULL);
+}
+
 void cp_remote_end(struct cp_session *s)
 {
 	struct cp_remote *remote = &s->remote;
@@ -451,6 +493,7 @@ void cp_remote_end(struct cp_session *s)
 	}
 	while (remote->files)
 		cp_file_put(remote->files);
+	end_programs(s);
 	free(remote->conns);
 	remote->conns = NULL;
 	remote->count = 0;

@@ -110,6 +110,7 @@ struct cp_conn {
 	bool had_been_ready;
 	haw_error why;
 	haw_client *client;
+	struct cp_program *program; /* that it runs through; NULL: our own transport */
 	haw_sftp *sftp;
 	haw_op *connecting, *opening;
 	struct cp_reply *first, *last; /* under way, in the order of sending */

@@ -41,6 +41,7 @@ struct cp_remote {
 	unsigned exec_count;
 	bool no_exec; /* the server runs none that help */
 	struct cp_answers answers;
+	struct cp_program *ending; /* were run in place of connections that are lost */
 	enum cp_wait waits_for; /* while the loop waits */
 	void (*batch)(void *user);
 	void *batch_user;
@@ -64,7 +65,6 @@ struct cp_session {
 	haw_host_config *host_config;
 	bool hushed; /* LogLevel leaves out the server's banner and the library's notes */
 	struct cp_remote remote;
-	struct cp_program *program; /* that the session runs through; NULL: our own transport */
 	const char *ask_path;	/* asked about as early as possible (STAT): */
 	struct cp_asked {
 		bool done;

@@ -157,14 +157,18 @@ static bool open_channel(struct cp_wire *w, const char *command)
 
 bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command)
 {
+	haw_error err;
+
 	memset(w, 0, offsetof(struct cp_wire, buffer));
 	w->s = s;
 	w->fd = -1;
 	if (!s->args->scp.program)
 		return open_channel(w, command);
-	w->program = cp_program_start(&s->report, &s->args->scp, s->peer, s->args->port, command);
-	if (!w->program)
+	w->program = cp_program_start(&s->args->scp, s->peer, s->args->port, command, &err);
+	if (!w->program) {
+		cp_report_wrong(&s->report, "%s", err.message);
 		return false;
+	}
 	w->fd = w->program->fd;
 	fcntl(w->fd, F_SETFL, O_NONBLOCK);
 	return true;
