@@ -2,6 +2,7 @@
  *
  * Connecting to a host by name or address, as RFC 8305 has it ("Happy Eyeballs").
  *
+ *	(resolve where to connect from ->)
  *	resolve -> addresses, families in turn -> attempt 0
  *	                                          attempt 1, 250 ms later or when 0 has failed
  *	                                          ...
@@ -32,6 +33,9 @@ struct haw_connect {
 	struct haw_io *io;
 	struct haw_connect_options options; /* host: this struct's copy */
 	struct haw_resolution *question; /* while it waits for its answer */
+	bool where_from; /* the question is about the address to connect from */
+	unsigned from_count;
+	union haw_address from[HAW_RESOLUTION_ADDRESSES];
 	unsigned count, started, failed;
 	union haw_address addresses[HAW_RESOLUTION_ADDRESSES];
 	struct attempt attempts[HAW_RESOLUTION_ADDRESSES];
@@ -39,7 +43,8 @@ struct haw_connect {
 	struct haw_stream *stream; /* the winner, until the caller is told */
 	haw_error error;
 	char shown[128];	/* the host, for messages */
-	char host[];
+	char shown_from[128];
+	char host[];		/* and behind it the name to connect from */
 };
 
 static void start_next(struct haw_connect *c);
@@ -129,7 +134,8 @@ static void timed_out(void *user)
 
 	if (c->question)
 		haw_error_set(&c->error, HAW_ETIMEDOUT, HAW_FAULT_SYSTEM, ETIMEDOUT,
-			      "the name %s was not resolved within %g s", c->shown, seconds);
+			      "the name %s was not resolved within %g s",
+			      c->where_from ? c->shown_from : c->shown, seconds);
 	else
 		haw_error_set(&c->error, HAW_ETIMEDOUT, HAW_FAULT_SYSTEM, ETIMEDOUT,
 			      "no connection to %s port %u within %g s (%s)", c->shown,
@@ -191,19 +197,33 @@ static void attempt_fired(struct haw_watch *watch, unsigned event)
 	}
 }
 
+/* The first address to connect from that is of FAMILY, or NULL. */
+static const struct sockaddr *choose_from(const struct haw_connect *c, int family)
+{
+	for (unsigned i = 0; i < c->from_count; i++)
+		if (c->from[i].any.sa_family == family)
+			return &c->from[i].any;
+	return NULL;
+}
+
 /* Returns 0 if connected, EINPROGRESS, or why not. */
 static int start_attempt(struct haw_connect *c, struct attempt *a, const union haw_address *address)
 {
 	socklen_t length = address->any.sa_family == AF_INET ? sizeof(address->in) : sizeof(address->in6);
+	struct haw_socket_options options = c->options.socket;
 	haw_error error;
 	int reason;
 
 	a->connect = c;
+	a->watch.fd = -1;
+	options.from = choose_from(c, address->any.sa_family);
+	if (options.bind_address && !options.from)
+		return EADDRNOTAVAIL;
 	a->watch = (struct haw_watch){.interest = HAW_WATCH_OUT, .fn = attempt_fired};
 	a->watch.fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->watch.fd < 0)
 		return errno;
-	reason = haw_socket_set_options(a->watch.fd, &c->options.socket, &address->any);
+	reason = haw_socket_set_options(a->watch.fd, &options, &address->any);
 	if (reason != 0) {
 		close(a->watch.fd);
 		a->watch.fd = -1;
@@ -297,40 +317,73 @@ static void answered(void *user, struct haw_resolution *r)
 	finish(c);
 }
 
-/* Numeric hosts are known at once. */
-static bool try_numeric(struct haw_connect *c, struct haw_resolution *r)
-{
-	if (haw_resolution_lookup(r, c->host, AF_UNSPEC, AI_NUMERICHOST) != 0)
-		return false;
-	answered(c, r);
-	haw_resolution_drop(r);
-	return true;
-}
-
-static int ask(struct haw_connect *c, haw_error *err)
+/* Ask for the addresses of NAME with PORT, for ANSWERED. Numeric ones are known at once. */
+static int ask_for(struct haw_connect *c, const char *name, uint16_t port,
+		   void (*done)(void *user, struct haw_resolution *r), haw_error *err)
 {
 	const struct haw_connect_options *o = &c->options;
-	struct haw_resolution *r = haw_resolution_new(c->io, o->port, answered, c);
+	struct haw_resolution *r = haw_resolution_new(c->io, port, done, c);
 
 	if (!r)
 		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0, "out of memory for a connection");
-	if (try_numeric(c, r))
+	if (haw_resolution_lookup(r, name, AF_UNSPEC, AI_NUMERICHOST) == 0) {
+		done(c, r);
+		haw_resolution_drop(r);
 		return 0;
-	if (!o->resolve && haw_resolver_ask(c->io, c->host, o->family, r, err) < 0) {
+	}
+	if (!o->resolve && haw_resolver_ask(c->io, name, o->family, r, err) < 0) {
 		haw_resolution_drop(r);
 		return HAW_ERESOLVE;
 	}
 	c->question = r;
 	if (o->resolve)
-		o->resolve(o->resolve_user, c->host, o->port, o->family, r);
+		o->resolve(o->resolve_user, name, port, o->family, r);
 	return 0;
+}
+
+static int ask_host(struct haw_connect *c, haw_error *err)
+{
+	c->where_from = false;
+	return ask_for(c, c->host, c->options.port, answered, err);
+}
+
+static void answered_from(void *user, struct haw_resolution *r)
+{
+	struct haw_connect *c = user;
+
+	c->question = NULL;
+	c->from_count = r->count;
+	memcpy(c->from, r->addresses, sizeof(c->from));
+	for (unsigned i = 0; i < c->from_count; i++) {
+		if (c->from[i].any.sa_family == AF_INET)
+			c->from[i].in.sin_port = 0;
+		else
+			c->from[i].in6.sin6_port = 0;
+	}
+	if (r->count == 0)
+		haw_error_set(&c->error, HAW_ERESOLVE, HAW_FAULT_SYSTEM, 0,
+			      "%s, where the connection shall come from (BindAddress), has no address: %s",
+			      c->shown_from,
+			      r->reason[0] ? r->reason : "none of the family that was asked for");
+	else if (ask_host(c, &c->error) == 0)
+		return;
+	finish(c);
+}
+
+static int ask(struct haw_connect *c, haw_error *err)
+{
+	if (!c->options.socket.bind_address)
+		return ask_host(c, err);
+	c->where_from = true;
+	return ask_for(c, c->options.socket.bind_address, 0, answered_from, err);
 }
 
 struct haw_connect *haw_connect_start(struct haw_io *io, const struct haw_connect_options *options,
 				      haw_error *err)
 {
-	size_t size = strlen(options->host) + 1;
-	struct haw_connect *c = calloc(1, sizeof(*c) + size);
+	const char *from = options->socket.bind_address ? options->socket.bind_address : "";
+	size_t size = strlen(options->host) + 1, from_size = strlen(from) + 1;
+	struct haw_connect *c = calloc(1, sizeof(*c) + size + from_size);
 
 	if (!c) {
 		haw_error_set(err, HAW_ENOMEM, HAW_FAULT_LOCAL, 0, "out of memory for a connection");
@@ -341,6 +394,9 @@ struct haw_connect *haw_connect_start(struct haw_io *io, const struct haw_connec
 	memcpy(c->host, options->host, size);
 	c->options.host = c->host;
 	haw_escape(c->shown, sizeof(c->shown), c->host, size - 1);
+	haw_escape(c->shown_from, sizeof(c->shown_from), from, from_size - 1);
+	if (options->socket.bind_address)
+		c->options.socket.bind_address = memcpy(c->host + size, from, from_size);
 	if (options->timeout_ns > 0)
 		haw_timer_set(io, &c->timeout, haw_io_now(io) + options->timeout_ns, timed_out, c);
 	if (ask(c, err) < 0) {

@@ -206,9 +206,10 @@ struct haw_connect;
 
 /* All zero: as the system has it. Strings are borrowed. */
 struct haw_socket_options {
-	const char *bind_address;   /* numeric: connect from this one */
-	const char *bind_interface; /* or from an address of this interface */
-	bool keep_alive;	    /* SO_KEEPALIVE */
+	const char *bind_address;    /* name or address to connect from: haw_connect_start resolves it */
+	const struct sockaddr *from; /* the same, resolved, of the family of the connection */
+	const char *bind_interface;  /* or from an address of this interface */
+	bool keep_alive;	     /* SO_KEEPALIVE */
 	bool has_traffic_class;
 	int traffic_class;	    /* IP_TOS, IPV6_TCLASS */
 };
@@ -216,9 +217,6 @@ struct haw_socket_options {
 /* Prepare FD, which is to be connected to TO. 0, or the errno that says why it cannot come from where it
  * shall. */
 int haw_socket_set_options(int fd, const struct haw_socket_options *options, const struct sockaddr *to);
-
-/* Whether TEXT is an address, not a name. */
-bool haw_address_is_numeric(const char *text);
 
 struct haw_connect_options {
 	const char *host;	/* name or numeric address; copied */

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <ifaddrs.h>
-#include <netdb.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -26,32 +25,6 @@ static bool is_link_local(const struct sockaddr *address)
 static int bind_to(int fd, const struct sockaddr *address)
 {
 	return bind(fd, address, length_of(address)) == 0 ? 0 : errno;
-}
-
-bool haw_address_is_numeric(const char *text)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
-	struct addrinfo *found;
-
-	if (getaddrinfo(text, NULL, &hints, &found) != 0)
-		return false;
-	freeaddrinfo(found);
-	return true;
-}
-
-/* TEXT is a numeric address. */
-static int bind_address(int fd, const char *text, int family)
-{
-	const struct addrinfo hints = {
-		.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE};
-	struct addrinfo *found;
-	int result;
-
-	if (getaddrinfo(text, NULL, &hints, &found) != 0)
-		return EADDRNOTAVAIL;
-	result = bind_to(fd, found->ai_addr);
-	freeaddrinfo(found);
-	return result;
 }
 
 /* To an address of the interface NAME: of the family of TO, and link-local only if TO is. */
@@ -82,8 +55,8 @@ int haw_socket_set_options(int fd, const struct haw_socket_options *options, con
 		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof(class));
 	else if (options->has_traffic_class)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
-	if (options->bind_address)
-		return bind_address(fd, options->bind_address, to->sa_family);
+	if (options->from)
+		return bind_to(fd, options->from);
 	if (options->bind_interface)
 		return bind_interface(fd, options->bind_interface, to);
 	return 0;

@@ -24,7 +24,7 @@ typedef struct haw_resolution haw_resolution;
 /* Asked for the addresses of HOST (valid during the call) for FAMILY (AF_UNSPEC, AF_INET, AF_INET6) and
  * TCP port PORT. Must not block; it answers with haw_resolution_add for each address, in order of
  * preference, and one haw_resolution_end, during the call or later. Called by the thread that
- * runs the loop. */
+ * runs the loop. A name of this machine to connect from (BindAddress) is asked for first, with port 0. */
 typedef void (*haw_resolve_fn)(void *user, const char *host, uint16_t port, int family,
 			       haw_resolution *resolution);
 

@@ -145,7 +145,8 @@ static void no_shell(void)
 
 static void socket_options(void)
 {
-	const struct haw_socket_options options = {.bind_address = "127.0.0.3",
+	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000003)};
+	const struct haw_socket_options options = {.from = (const struct sockaddr *)&from,
 						   .keep_alive = true,
 						   .has_traffic_class = true,
 						   .traffic_class = 0x20};
@@ -166,7 +167,6 @@ static void socket_options(void)
 static void socket_options_ipv6(void)
 {
 	const struct haw_socket_options options = {.has_traffic_class = true, .traffic_class = 0xb8};
-	const struct haw_socket_options other = {.bind_address = "127.0.0.1"};
 	const struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	socklen_t length = sizeof(int);
 	int fd = socket(AF_INET6, SOCK_STREAM, 0), value = 0;
@@ -176,10 +176,7 @@ static void socket_options_ipv6(void)
 	CHECK(haw_socket_set_options(fd, &options, (const struct sockaddr *)&to) == 0);
 	CHECK(getsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &value, &length) == 0 && value == 0xb8);
 	CHECK(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &length) == 0 && value == 0);
-	CHECK(haw_socket_set_options(fd, &other, (const struct sockaddr *)&to) != 0);
 	close(fd);
-	CHECK(haw_address_is_numeric("::1") && haw_address_is_numeric("10.0.0.1"));
-	CHECK(!haw_address_is_numeric("localhost"));
 }
 
 int main(void)

@@ -361,6 +361,52 @@ static void late_answers(void)
 	answer_later(NULL);
 }
 
+/* The address to connect from may be a name, which nothing waits for, and has the family of the other end. */
+static void late_address_to_come_from(void)
+{
+	struct haw_io *io = nic_loop();
+	struct server s;
+	struct attempt a = {0};
+	struct haw_connect_options o = {.host = "127.0.0.1",
+					.resolve = keep,
+					.socket.bind_address = "from.example",
+					.done = attempt_done,
+					.user = &a};
+	struct sockaddr_in peer = {0};
+	socklen_t length = sizeof(peer);
+	pthread_t thread;
+
+	CHECK(io && (o.port = serve(io, &s, "127.0.0.1", 0)) != 0);
+	CHECK(haw_connect_start(io, &o, NULL));
+	CHECK(add(kept, "::1") == 0 && add(kept, "127.0.0.7") == 0);
+	CHECK(pthread_create(&thread, NULL, answer_later, NULL) == 0);
+	CHECK(nic_until(io, &a.done, 5000) && a.stream && nic_until(io, &s.any, 5000));
+	pthread_join(thread, NULL);
+	CHECK(getpeername(s.fd, (struct sockaddr *)&peer, &length) == 0 &&
+	      peer.sin_addr.s_addr == htonl(0x7f000007));
+	haw_stream_close(a.stream);
+	/* None of the family. */
+	a = (struct attempt){0};
+	CHECK(haw_connect_start(io, &o, NULL));
+	CHECK(add(kept, "::1") == 0);
+	haw_resolution_end(kept, NULL);
+	CHECK(nic_until(io, &a.done, 5000) && a.error.code == HAW_ECONNECT);
+	/* None at all, and none in time. */
+	a = (struct attempt){0};
+	CHECK(haw_connect_start(io, &o, NULL));
+	haw_resolution_end(kept, "unheard of");
+	CHECK(nic_until(io, &a.done, 5000) && a.error.code == HAW_ERESOLVE);
+	CHECK(strstr(a.error.message, "from.example") && strstr(a.error.message, "unheard of"));
+	a = (struct attempt){0};
+	o.timeout_ns = 20 * MS;
+	CHECK(haw_connect_start(io, &o, NULL));
+	CHECK(nic_until(io, &a.done, 5000) && strstr(a.error.message, "from.example was not resolved"));
+	haw_resolution_end(kept, NULL);
+	nic_for(io, 10);
+	end_server(&s);
+	haw_io_free(io);
+}
+
 /* A loop that is freed while its resolver thread works does not wait, and nothing is touched later. */
 static void free_while_resolving(void)
 {
@@ -491,6 +537,7 @@ int main(void)
 		{"timeout", timeout},
 		{"cancel", cancel},
 		{"late_answers", late_answers},
+		{"late_address_to_come_from", late_address_to_come_from},
 		{"free_while_resolving", free_while_resolving},
 		{"accept_many", accept_many},
 		{"exhaustion", exhaustion},

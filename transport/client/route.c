@@ -155,9 +155,6 @@ static int connect_directly(struct haw_client *client, haw_error *err)
 		.user = client,
 	};
 
-	if (options.socket.bind_address && !haw_address_is_numeric(options.socket.bind_address))
-		return haw_error_set(err, HAW_EUNSUPPORTED, HAW_FAULT_LOCAL, 0,
-				     "BindAddress takes a numeric address, not a name");
 	client->connect = haw_connect_start(client->loop->io, &options, err);
 	return client->connect ? 0 : err->code;
 }
