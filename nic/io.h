@@ -200,6 +200,27 @@ struct haw_child *haw_child_start(struct haw_io *io, const char *command,
  * is not called any more. CHILD may be NULL. */
 void haw_child_free(struct haw_child *child);
 
+/* ---- Output of programs ---- */
+
+struct haw_output;
+
+struct haw_output_options {
+	char *const *arguments; /* the first is the program's path; NULL at the end; borrowed */
+	size_t max;		/* bytes that it may write */
+	uint64_t timeout_ns;	/* 0: as long as it takes */
+	/* Called once: with all that it wrote to its standard output, LEN bytes and a NUL, if it has ended
+	 * with status 0, else with TEXT NULL and the error. TEXT is gone afterwards, and so is the struct. */
+	void (*done)(void *user, const char *text, size_t len, const haw_error *err);
+	void *user;
+};
+
+/* Run a program, without a shell; its standard input is /dev/null, its standard error ours. NULL if it
+ * cannot be started. */
+struct haw_output *haw_output_start(struct haw_io *io, const struct haw_output_options *options,
+				    haw_error *err);
+/* Kill it; DONE is not called. Not after DONE was called. NULL is ignored. */
+void haw_output_cancel(struct haw_output *output);
+
 /* ---- Connecting ---- */
 
 struct haw_connect;

@@ -181,6 +181,9 @@ typedef struct haw_host_values {
 	 * with commas between, the nearest first. At most one of them is set. */
 	const char *proxy_command;
 	const char *proxy_jump;
+	/* KnownHostsCommand: the program's path and its arguments, for no shell, with NULL behind the last;
+	 * empty: none. In the arguments %H, %I, %K, %f and %t are still to be expanded, and %% to %. */
+	haw_string_list known_hosts_command;
 } haw_host_values;
 
 /* The values; they live as long as HOST. Never NULL. */

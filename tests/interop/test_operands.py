@@ -300,7 +300,7 @@ def help_and_version(world):
 def unsafe_configuration(world):
     """Keywords that change route, identity or trust are errors; harmless ones are not."""
     source = source_file(world)
-    for text in ('KnownHostsCommand /bin/true', 'VerifyHostKeyDNS yes', 'HostbasedAuthentication yes',
+    for text in ('VerifyHostKeyDNS yes', 'VerifyHostKeyDNS ask', 'HostbasedAuthentication yes',
                  'ProxyUseFdpass yes'):
         world.client.write('config', text + '\n')
         result = world.client.cp(source, world.client.remote(world.path(b'f')))

@@ -19,7 +19,7 @@ KEYWORDS = '''hostname user port addressfamily identitiesonly batchmode hashknow
     updatehostkeys compression tcpkeepalive preferredauthentications pubkeyacceptedalgorithms
     casignaturealgorithms ipqos ignoreunknown canonicalizehostname canonicaldomains canonicalizemaxdots
     canonicalizefallbacklocal canonicalizepermittedcnames hostkeyalias certificatefile identityagent
-    revokedhostkeys requiredrsasize bindaddress bindinterface proxycommand proxyjump'''.split()
+    revokedhostkeys requiredrsasize bindaddress bindinterface proxycommand proxyjump knownhostscommand'''.split()
 # Where nothing is set, ssh has something else here, or shows what stands for nothing.
 OTHER_DEFAULTS = {'ciphers', 'macs', 'kexalgorithms', 'hostkeyalgorithms', 'pubkeyacceptedalgorithms',
                   'casignaturealgorithms', 'ipqos', 'identityfile', 'requiredrsasize'}

@@ -199,10 +199,10 @@ def test_every_keyword_is_known():
     check(known > 100, f'only {known} keywords found')
 
 
-REFUSED = {'ProxyUseFdpass': 'yes', 'KnownHostsCommand': '/bin/true', 'VerifyHostKeyDNS': 'yes', 'CheckHostIP': 'yes',
+REFUSED = {'ProxyUseFdpass': 'yes', 'VerifyHostKeyDNS': 'yes', 'CheckHostIP': 'yes',
            'HostbasedAuthentication': 'yes', 'NoHostAuthenticationForLocalhost': 'yes', 'Tunnel': 'yes'}
 INERT = {'ProxyUseFdpass': 'no', 'VerifyHostKeyDNS': 'no', 'CheckHostIP': 'no', 'HostbasedAuthentication': 'no',
-         'Tunnel': 'no', 'NoHostAuthenticationForLocalhost': 'no', 'KnownHostsCommand': 'none'}
+         'Tunnel': 'no', 'NoHostAuthenticationForLocalhost': 'no'}
 
 
 def test_refused():

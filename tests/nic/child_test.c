@@ -141,6 +141,97 @@ static void no_shell(void)
 	haw_io_free(io);
 }
 
+/* ---- Output ---- */
+
+struct output {
+	char text[64];
+	size_t len;
+	haw_error error;
+	bool done, good;
+	int calls;
+};
+
+static void output_done(void *user, const char *text, size_t len, const haw_error *err)
+{
+	struct output *o = user;
+
+	o->done = true;
+	o->calls++;
+	o->good = text != NULL;
+	o->len = len;
+	if (text)
+		snprintf(o->text, sizeof(o->text), "%s", text);
+	if (err)
+		o->error = *err;
+}
+
+/* Run COMMAND by a shell, as one argument among others. */
+static struct haw_output *run(struct haw_io *io, struct output *o, char *command, size_t max, uint64_t ms)
+{
+	char shell[] = "/bin/sh", option[] = "-c", name[] = "name", word[] = "a  b;c";
+	char *arguments[] = {shell, option, command, name, word, NULL};
+	const struct haw_output_options options = {.arguments = arguments,
+						   .max = max,
+						   .timeout_ns = ms * 1000000,
+						   .done = output_done,
+						   .user = o};
+
+	*o = (struct output){.done = false};
+	return haw_output_start(io, &options, NULL);
+}
+
+static void output(void)
+{
+	struct haw_io *io = nic_loop();
+	static const struct {
+		char command[64];
+		const char *text, *error;
+	} rows[] = {
+		{"echo \"$1\"; cat", "a  b;c\n", NULL},
+		{"exec >&-; sleep .1", "", NULL},
+		{"(sleep .1; echo late) & ", "late\n", NULL},
+		{"echo x; exit 3", NULL, "status 3"},
+		{"echo x; kill -9 $$", NULL, "signal 9"},
+		{"echo 0123456789012345678901234567890123456789", NULL, "too long"},
+		{"exec sleep 20", NULL, "in time"},
+		{"exec yes", NULL, "too long"},
+	};
+	struct output o;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char command[64];
+
+		strcpy(command, rows[i].command);
+		CHECK(run(io, &o, command, 32, 2000));
+		CHECK(nic_until(io, &o.done, 10000) && o.good == (rows[i].text != NULL));
+		if (rows[i].text)
+			CHECK(strcmp(o.text, rows[i].text) == 0 && o.len == strlen(rows[i].text));
+		else
+			CHECK(strstr(o.error.message, rows[i].error));
+	}
+	haw_io_free(io);
+}
+
+static void output_given_up(void)
+{
+	struct haw_io *io = nic_loop();
+	char command[] = "exec sleep 20", none[] = "/nonexistent/program";
+	char *arguments[] = {none, NULL};
+	const struct haw_output_options options = {.arguments = arguments, .max = 1, .done = output_done};
+	struct haw_output *output;
+	struct output o;
+	haw_error err;
+
+	CHECK((output = run(io, &o, command, 32, 0)));
+	nic_for(io, 20);
+	haw_output_cancel(output);
+	nic_for(io, 20);
+	CHECK(o.calls == 0);
+	haw_output_cancel(NULL);
+	CHECK(!haw_output_start(io, &options, &err) && strstr(err.message, "cannot be started"));
+	haw_io_free(io);
+}
+
 /* ---- Sockets ---- */
 
 static void socket_options(void)
@@ -186,6 +277,8 @@ int main(void)
 		{"ways_to_end", ways_to_end},
 		{"made_to_end", made_to_end},
 		{"no_shell", no_shell},
+		{"output", output},
+		{"output_given_up", output_given_up},
 		{"socket_options", socket_options},
 		{"socket_options_ipv6", socket_options_ipv6},
 	};

@@ -51,6 +51,7 @@ WRITTEN = [
     'CanonicalizePermittedCNAMEs *.a.example.com:*.b.example.com,*.c.example.com\n',
     'Host gamma\n ProxyJump a@b:2,ssh://c@d:3\nMatch final\n ConnectTimeout 9\n', 'ProxyJump [::1]:22\n',
     'Match canonical\n Port 5\nMatch all\n Port 6\n', 'Port=2200\nUser = "x y"\n', 'Bogus yes\n', 'Host\n', 'Port x\n',
+    'KnownHostsCommand /bin/k  "%H %I" x\\ z # y\nHost alpha\n KnownHostsCommand none\n', 'KnownHostsCommand none\nKnownHostsCommand /bin/k\n',
     f'Include {work}/more\nHost alpha\n Include {work}/more\n Port 9\n',
 ]
 

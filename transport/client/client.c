@@ -153,6 +153,7 @@ void haw_client_free(haw_client *client)
 	haw_op_free(client->login);
 	haw_client_free_login(client);
 	haw_client_follow_end(client);
+	haw_client_end_hosts_command(client);
 	haw_transport_op_end_all(&client->connects, HAW_ECANCELED, &gone);
 	haw_transport_free(client->transport);
 	haw_client_free_route(client);
@@ -189,6 +190,7 @@ static void connection_ended(void *user, const haw_error *err)
 	haw_error closed;
 
 	haw_client_drop_question(client);
+	haw_client_end_hosts_command(client);
 	if (!err->code)
 		haw_error_set(&closed, HAW_ECLOSED, HAW_FAULT_LOCAL, 0, "the connection was closed");
 	haw_client_route_lost(client, err->code ? err : &closed);
@@ -241,6 +243,13 @@ static void prefetch(const struct haw_client *client)
 		haw_selector_choose(t->selector, haw_suite_find(ciphers, macs), NULL, 0);
 }
 
+/* Whether KnownHostsCommand has a say in which host keys are offered first. Over the caller's stream, which
+ * is not kept waiting, it has not. */
+static bool asks_for_order(const struct haw_client *client)
+{
+	return haw_client_has_hosts_command(client) && client->orders_host_keys && !client->options.stream;
+}
+
 static int prepare(struct haw_client *client, haw_error *err)
 {
 	haw_transport_options transport = client->options.transport;
@@ -255,7 +264,8 @@ static int prepare(struct haw_client *client, haw_error *err)
 	if (result < 0)
 		return result;
 	/* As ssh: an order that the user gave in full is kept, else what can be checked goes first. */
-	if (!wanted || strchr("+-", wanted[0])) {
+	client->orders_host_keys = !wanted || strchr("+-", wanted[0]);
+	if (client->orders_host_keys) {
 		haw_client_order_host_keys(client, list);
 	} else {
 		memcpy(client->host_keys, list, sizeof(list));
@@ -263,13 +273,49 @@ static int prepare(struct haw_client *client, haw_error *err)
 	transport.host_keys = client->host_keys;
 	if (client->options.batch)
 		transport.ask = NULL;
-	client->transport = haw_transport_create(client->loop, &transport, err);
+	client->transport = haw_transport_create(client->loop, &transport, asks_for_order(client), err);
 	if (!client->transport)
 		return err ? err->code : HAW_ENOMEM;
 	haw_transport_set_hooks(client->transport, haw_client_judge, haw_client_sign, client);
 	haw_transport_set_ended(client->transport, connection_ended);
 	haw_transport_set_global_request(client->transport, haw_client_global_request);
 	return 0;
+}
+
+/* The command that knows host keys has spoken: what it knows is offered first. */
+static void order_known(struct haw_client *client)
+{
+	char list[sizeof(client->host_keys)];
+	haw_error err;
+	int result = haw_client_load_known_hosts(client, &err);
+
+	if (result == 0) {
+		memcpy(list, client->host_keys, sizeof(list));
+		haw_client_order_host_keys(client, list);
+		result = haw_connection_begin_with(client->transport->connection, client->host_keys, &err);
+	}
+	/* It is asked again about the key that comes. */
+	haw_client_end_hosts_command(client);
+	if (result == 0)
+		result = haw_client_load_known_hosts(client, &err);
+	if (result == 0)
+		result = haw_client_start_route(client, &err);
+	if (result < 0)
+		haw_transport_fail(client->transport, &err);
+}
+
+static int set_out(struct haw_client *client, haw_error *err)
+{
+	char name[1100];
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	int result;
+
+	if (!asks_for_order(client))
+		return haw_client_start_route(client, err);
+	result = haw_known_hosts_name(host, port, false, name, sizeof(name), err);
+	return result < 0 ? result
+			  : haw_client_ask_hosts_command(client, "ORDER", name, NULL, order_known, err);
 }
 
 haw_op *haw_client_connect_start(haw_client *client, haw_op_fn done, void *user, haw_error *err)
@@ -288,7 +334,7 @@ haw_op *haw_client_connect_start(haw_client *client, haw_op_fn done, void *user,
 	op = haw_transport_op_new(client->transport, &client->connects, done, user, err);
 	if (!op)
 		return NULL;
-	if (haw_client_start_route(client, err) < 0) {
+	if (set_out(client, err) < 0) {
 		haw_op_free(&op->op);
 		return NULL;
 	}

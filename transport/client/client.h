@@ -6,7 +6,7 @@
  *   identities.c  the keys to be tried          order.c  which attempt comes next, by default
  *   login.c       one attempt after the other   sign.c   who signs, and the passphrase for it
  *   trust_order.c  which host key algorithms go first    follow.c  a host's new and old keys
- *   route.c       how to get there
+ *   route.c       how to get there              hosts_command.c  KnownHostsCommand
  */
 #ifndef HAW_CLIENT_CLIENT_H
 #define HAW_CLIENT_CLIENT_H
@@ -49,6 +49,7 @@ struct haw_client {
 	enum haw_host_key_policy policy;
 	haw_known_hosts *known_hosts;
 	char host_keys[4096];		/* the list that is offered */
+	bool orders_host_keys;		/* known ones first */
 
 	struct haw_transport *transport;
 	struct haw_connect *connect;
@@ -79,12 +80,14 @@ struct haw_client {
 	struct haw_question *question;
 	haw_key *judged_key;		/* the host's; the key inside where its certificate is not believed */
 	bool untrusted_host;		/* accepted though it is not to be trusted: it gets no secret */
+	struct haw_hosts_command *hosts_command; /* and what it said last; or NULL */
 	struct haw_follow *follow;	/* the host's keys are to be followed; or NULL */
 	haw_message to_sign;
 	const char *sign_algorithm;	/* constant */
 };
 
 /* trust.c */
+/* Read known hosts anew: the files, and what KnownHostsCommand said last. */
 int haw_client_load_known_hosts(struct haw_client *client, haw_error *err);
 /* The name and port (0: any) that the host is known by: HostKeyAlias, else its own. */
 const char *haw_client_known_name(const struct haw_client *client, uint16_t *port);
@@ -93,6 +96,18 @@ bool haw_client_is_large_enough(const struct haw_client *client, const haw_key *
 /* trust_order.c: put the algorithms of known keys in front of LIST (resolved), into client->host_keys. */
 void haw_client_order_host_keys(struct haw_client *client, const char *list);
 void haw_client_judge(void *user, haw_span blob, const char *algorithm);
+
+/* hosts_command.c */
+bool haw_client_has_hosts_command(const struct haw_client *client);
+/* Run KnownHostsCommand for INVOCATION (constant), HOST as %H and KEY (NULL: none was presented yet). When it
+ * has ended well, KNOWN is called; if it does not, the connection fails. */
+int haw_client_ask_hosts_command(struct haw_client *client, const char *invocation, const char *host,
+				 const haw_key *key, void (*known)(struct haw_client *client),
+				 haw_error *err);
+/* What it said last, if anything, into client->known_hosts. */
+int haw_client_add_commanded(struct haw_client *client, haw_error *err);
+/* Kill it, and forget what it said. */
+void haw_client_end_hosts_command(struct haw_client *client);
 
 /* follow.c */
 /* The host's key was accepted by what the user's own files say, or by a person: take notice of the list of

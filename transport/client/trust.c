@@ -24,6 +24,7 @@ int haw_client_load_known_hosts(struct haw_client *client, haw_error *err)
 	const haw_string_list *lists[2];
 	haw_error why;
 
+	haw_known_hosts_free(client->known_hosts);
 	client->known_hosts = haw_known_hosts_new();
 	if (!client->known_hosts)
 		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");
@@ -42,6 +43,8 @@ int haw_client_load_known_hosts(struct haw_client *client, haw_error *err)
 			else if (result < 0)
 				return haw_error_set(err, why.code, why.fault, 0, "%s", why.message);
 		}
+	if (haw_client_add_commanded(client, err) < 0)
+		return HAW_ENOMEM;
 	for (size_t i = 0;; i++) {
 		haw_known_hosts_problem problem;
 
@@ -203,13 +206,11 @@ static void refuse_unknown(struct haw_client *client, const char *why)
 /* The host has become known with another key since known hosts were read. */
 static void judge_again(struct haw_client *client, haw_error *err)
 {
-	haw_known_hosts *before = client->known_hosts;
 	haw_known_hosts_entry match = {0};
 	uint16_t port;
 	const char *host = haw_client_known_name(client, &port);
 	int result = haw_client_load_known_hosts(client, err);
 
-	haw_known_hosts_free(before);
 	if (result == 0)
 		result = haw_known_hosts_check(client->known_hosts, host, port, client->judged_key, &match,
 					       err);
@@ -503,6 +504,38 @@ static bool refuse_other(struct haw_client *client)
 	return true;
 }
 
+static void judge_known(struct haw_client *client)
+{
+	if (haw_key_certificate(client->judged_key))
+		judge_certificate(client);
+	else
+		judge_plain(client);
+}
+
+/* ---- KnownHostsCommand ---- */
+
+static void commanded(struct haw_client *client)
+{
+	haw_error err;
+
+	if (haw_client_load_known_hosts(client, &err) < 0)
+		refuse(client, &err);
+	else
+		judge_known(client);
+}
+
+static void ask_command(struct haw_client *client)
+{
+	char name[1100];
+	uint16_t port;
+	const char *host = haw_client_known_name(client, &port);
+	haw_error err;
+
+	if (haw_known_hosts_name(host, port, false, name, sizeof(name), &err) < 0 ||
+	    haw_client_ask_hosts_command(client, "HOSTNAME", name, client->judged_key, commanded, &err) < 0)
+		refuse(client, &err);
+}
+
 void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 {
 	struct haw_client *client = user;
@@ -532,9 +565,9 @@ void haw_client_judge(void *user, haw_span blob, const char *algorithm)
 		haw_error_prefix(&err, "Host key verification failed");
 		err.code = HAW_EHOSTKEY;
 		refuse(client, &err);
-	} else if (haw_key_certificate(client->judged_key)) {
-		judge_certificate(client);
+	} else if (haw_client_has_hosts_command(client)) {
+		ask_command(client);
 	} else {
-		judge_plain(client);
+		judge_known(client);
 	}
 }

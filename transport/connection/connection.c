@@ -54,7 +54,7 @@ static int init(struct haw_connection *c, const struct haw_connection_options *o
 	if (haw_negotiate_defaults(c, err) < 0 || haw_compression_prepare(c, err) < 0 ||
 	    haw_version_start(c, err) < 0)
 		return err ? err->code : HAW_EINVAL;
-	return haw_exchange_start(c, err);
+	return options->hold ? 0 : haw_exchange_start(c, err);
 }
 
 struct haw_connection *haw_connection_new(const struct haw_connection_options *options, haw_error *err)

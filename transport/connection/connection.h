@@ -32,6 +32,7 @@ struct haw_host_identity {
 struct haw_connection_options {
 	bool server;
 	bool guess;		/* send the first key exchange packet with KEXINIT (RFC 4253 §7.1) */
+	bool hold;		/* say nothing before haw_connection_begin_with */
 	bool no_early_channels; /* never open a channel before authentication succeeded */
 	/* Names in order of preference; all resolved (no + - ^). NULL: the default. */
 	const char *kex, *host_keys, *ciphers, *macs, *compression;
@@ -97,6 +98,9 @@ struct haw_event {
 
 struct haw_connection *haw_connection_new(const struct haw_connection_options *options, haw_error *err);
 void haw_connection_free(struct haw_connection *c);
+
+/* Of a connection that is on hold: offer the host key algorithms of the list TEXT, and begin. */
+int haw_connection_begin_with(struct haw_connection *c, const char *text, haw_error *err);
 
 /* ---- Bytes and events ---- */
 

@@ -124,6 +124,23 @@ int haw_negotiate_defaults(struct haw_connection *c, haw_error *err)
 	return 0;
 }
 
+int haw_connection_begin_with(struct haw_connection *c, const char *text, haw_error *err)
+{
+	char list[HAW_LIST_MAX], *copy;
+	int result = haw_algorithm_list(HAW_ALGORITHM_HOST_KEY, text, list, sizeof(list), err);
+
+	if (result == 0)
+		result = keep_possible(c, HAW_LIST_HOST_KEY, list, err);
+	if (result < 0)
+		return result;
+	copy = strdup(list);
+	if (!copy)
+		return haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0, "out of memory");
+	free(c->lists[HAW_LIST_HOST_KEY]);
+	c->lists[HAW_LIST_HOST_KEY] = copy;
+	return haw_exchange_start(c, err);
+}
+
 int haw_negotiate_write(struct haw_connection *c, haw_message *out, haw_error *err)
 {
 	char kex[HAW_LIST_MAX + 64];

@@ -29,7 +29,7 @@ static int resolve(enum haw_algorithm_kind kind, const char *text, char *out, si
 	return code;
 }
 
-static struct haw_connection *make_connection(struct haw_transport *t, haw_error *err)
+static struct haw_connection *make_connection(struct haw_transport *t, bool hold, haw_error *err)
 {
 	const haw_transport_options *o = &t->options;
 	char kex[4096], host_keys[4096], ciphers[4096], macs[4096], compression[128];
@@ -44,6 +44,7 @@ static struct haw_connection *make_connection(struct haw_transport *t, haw_error
 		.rekey_bytes = o->rekey_bytes,
 		.rekey_seconds = o->rekey_seconds,
 		.memory = o->memory,
+		.hold = hold,
 	};
 
 	if (resolve(HAW_ALGORITHM_KEX, o->kex, kex, sizeof(kex), &options.kex, err) < 0 ||
@@ -57,7 +58,7 @@ static struct haw_connection *make_connection(struct haw_transport *t, haw_error
 	return haw_connection_new(&options, err);
 }
 
-struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options,
+struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options, bool hold,
 					   haw_error *err)
 {
 	struct haw_transport *t = calloc(1, sizeof(*t));
@@ -69,7 +70,7 @@ struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_o
 	t->loop = loop;
 	t->owner = ++loop->next_owner;
 	copy_options(t, options);
-	t->connection = make_connection(t, err);
+	t->connection = make_connection(t, hold, err);
 	if (t->connection)
 		return t;
 	free(t);
@@ -100,7 +101,7 @@ haw_transport *haw_transport_new(haw_loop *loop, haw_stream *stream, const haw_t
 
 	if (haw_stream_attach(loop->io, stream, err) < 0)
 		return NULL;
-	t = haw_transport_create(loop, options, err);
+	t = haw_transport_create(loop, options, false, err);
 	if (t)
 		haw_transport_attach(t, stream);
 	else
@@ -118,7 +119,7 @@ haw_transport *haw_transport_new_fd(haw_loop *loop, int read_fd, int write_fd,
 
 	if (!stream)
 		return NULL;
-	t = haw_transport_create(loop, options, err);
+	t = haw_transport_create(loop, options, false, err);
 	if (t)
 		haw_transport_attach(t, stream);
 	else

@@ -105,7 +105,7 @@ struct haw_channel {
 };
 
 /* transport.c */
-struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options,
+struct haw_transport *haw_transport_create(haw_loop *loop, const haw_transport_options *options, bool hold,
 					   haw_error *err);
 /* Run over STREAM (taken over) from now on. */
 void haw_transport_attach(struct haw_transport *t, struct haw_stream *stream);

@@ -301,7 +301,7 @@ static int follow_unsearched(struct haw_config_lookup *lookup)
 /* HostName takes the place of what was typed. Addresses get their usual form instead of small letters. */
 static int take_hostname(struct haw_config_lookup *lookup, bool *address)
 {
-	static const struct haw_expansion how = {false, false, "%h"};
+	static const struct haw_expansion how = {.tokens = "%h"};
 	const struct haw_config_node *node = lookup->given[HAW_K_HOSTNAME];
 	char usual[NI_MAXHOST], *name;
 

@@ -167,6 +167,9 @@ static int dump_route(struct haw_config_lookup *lookup)
 				  v->rekey_seconds);
 	if (result == 0 && v->proxy_command)
 		result = add_line(lookup, "proxycommand %s", lookup->given[HAW_K_PROXY]->rest);
+	if (result == 0 && v->known_hosts_command.count > 0)
+		result = add_line(lookup, "knownhostscommand %s",
+				  lookup->given[HAW_K_KNOWN_HOSTS_COMMAND]->rest);
 	if (result == 0 && v->proxy_jump)
 		result = dump_jump(lookup, v->proxy_jump);
 	return result;

@@ -44,7 +44,7 @@ char *haw_config_expand_home(const haw_config *config, const char *path, const c
 /* A value under expansion. */
 struct expansion {
 	struct haw_config_lookup *lookup;
-	const char *tokens;
+	const char *tokens, *later;
 	char text[HAW_CONFIG_PATH_MAX];
 	size_t len;
 	const char *reason;
@@ -65,6 +65,13 @@ static void append(struct expansion *e, const char *text, size_t len)
 
 static void append_text(struct expansion *e, const char *text)
 {
+	size_t plain;
+
+	/* What is expanded once more later must mean the same then. */
+	for (; e->later && text[plain = strcspn(text, "%")]; text += plain + 1) {
+		append(e, text, plain);
+		append(e, "%%", 2);
+	}
 	append(e, text, strlen(text));
 }
 
@@ -104,7 +111,7 @@ static void append_token(struct expansion *e, char token)
 
 	switch (token) {
 	case '%':
-		append(e, "%", 1);
+		append_text(e, "%");
 		break;
 	case 'C':
 		append_connection_hash(e);
@@ -175,11 +182,14 @@ static void expand(struct expansion *e, const char *text, bool environment)
 {
 	while (*text && !e->reason) {
 		if (*text == '%' && e->tokens) {
-			if (text[1] == '\0' || !strchr(e->tokens, text[1])) {
+			if (text[1] && e->later && strchr(e->later, text[1])) {
+				append(e, text, 2);
+			} else if (text[1] == '\0' || !strchr(e->tokens, text[1])) {
 				e->reason = "unknown token after %";
 				return;
+			} else {
+				append_token(e, text[1]);
 			}
-			append_token(e, text[1]);
 			text += 2;
 		} else if (environment && text[0] == '$' && text[1] == '{') {
 			text = append_variable(e, text);
@@ -192,7 +202,7 @@ static void expand(struct expansion *e, const char *text, bool environment)
 char *haw_config_expand(struct haw_config_lookup *lookup, const struct haw_config_node *node,
 			const char *text, const struct haw_expansion *how)
 {
-	struct expansion e = {.lookup = lookup, .tokens = how->tokens};
+	struct expansion e = {.lookup = lookup, .tokens = how->tokens, .later = how->later};
 	char *start, *result = NULL;
 
 	start = how->tilde ? haw_config_expand_home(lookup->config, text, &e.reason) : strdup(text);

@@ -10,7 +10,7 @@
 
 #include "transport/keys/text.h"
 
-static const struct haw_expansion path = {true, true, HAW_CONFIG_TOKENS};
+static const struct haw_expansion path = {.tilde = true, .environment = true, .tokens = HAW_CONFIG_TOKENS};
 
 static bool list_add(const char **items, size_t *count, const char *text)
 {
@@ -127,7 +127,7 @@ static int read_known_hosts(struct haw_config_lookup *lookup, haw_host_values *v
 {
 	static const char *const user[] = {"~/.ssh/known_hosts", "~/.ssh/known_hosts2"};
 	static const char *const global[] = {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"};
-	static const struct haw_expansion plain = {true, false, NULL};
+	static const struct haw_expansion plain = {.tilde = true};
 	int result = read_list(lookup, HAW_K_USER_KNOWN_HOSTS, user, &path, &v->user_known_hosts);
 
 	if (result == 0)

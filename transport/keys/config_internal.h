@@ -81,6 +81,7 @@ enum haw_keyword_id {
 	HAW_K_CANONICALIZE_DOTS,
 	HAW_K_CANONICALIZE_FALLBACK,
 	HAW_K_PERMITTED_CNAMES,
+	HAW_K_KNOWN_HOSTS_COMMAND,
 	HAW_K_SINGLE,		/* the following ones are told apart by name only: first value wins */
 	HAW_K_MANY,		/* the same, but every value counts */
 	HAW_K_HOST,
@@ -224,6 +225,9 @@ struct haw_config_hop {
 };
 /* "[USER@]HOST[:PORT]" or "ssh://[USER@]HOST[:PORT]", LEN bytes of TEXT; false if it is neither. */
 bool haw_config_parse_hop(const char *text, size_t len, struct haw_config_hop *hop);
+/* Its arguments from the text behind a keyword that is a command for no shell, as ssh(1) cuts it; an owned
+ * list, NULL at its end. NULL with *REASON, or NULL for no memory. */
+char **haw_config_cut_command(haw_host_config *host, const char *text, size_t *count, const char **reason);
 /* The name that ssh(1) prints for a value of IPQoS, or NULL. */
 const char *haw_config_qos_name(int value);
 
@@ -293,6 +297,8 @@ int haw_config_read_number(struct haw_config_lookup *lookup, int id, uint64_t mi
 struct haw_expansion {
 	bool tilde, environment;
 	const char *tokens;
+	const char *later; /* tokens that stay, to be expanded when they are known: then %% stays, too, and
+			    * each % that a token brings becomes %%; or NULL */
 };
 char *haw_config_expand(struct haw_config_lookup *lookup, const struct haw_config_node *node,
 			const char *text, const struct haw_expansion *how);

@@ -51,6 +51,7 @@ static const struct haw_keyword keywords[] = {
 	VALUE("HostKeyAlias", HAW_K_HOST_KEY_ALIAS),
 	VALUE("RequiredRSASize", HAW_K_REQUIRED_RSA_SIZE),
 	VALUE("UpdateHostKeys", HAW_K_UPDATE_HOST_KEYS),
+	VALUE("KnownHostsCommand", HAW_K_KNOWN_HOSTS_COMMAND),
 	VALUE("RevokedHostKeys", HAW_K_REVOKED_HOST_KEYS),
 	VALUE("CASignatureAlgorithms", HAW_K_CA_ALGORITHMS),
 	VALUE("BatchMode", HAW_K_BATCH_MODE),
@@ -74,7 +75,6 @@ static const struct haw_keyword keywords[] = {
 
 	/* They change the route, the host's identity or what is trusted, unless their value is inert. */
 	REFUSED("ProxyUseFdpass", HAW_K_SINGLE, "no,false"),
-	REFUSED("KnownHostsCommand", HAW_K_SINGLE, "none"),
 	REFUSED("CheckHostIP", HAW_K_SINGLE, "no,false"),
 	REFUSED("VerifyHostKeyDNS", HAW_K_SINGLE, "no,false"),
 	REFUSED("HostbasedAuthentication", HAW_K_SINGLE, "no,false"),

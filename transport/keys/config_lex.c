@@ -81,7 +81,8 @@ static const char *take_argument(const char *at, const char *end, char *out)
 	return quote ? NULL : at;
 }
 
-static int take_arguments(const char *at, const char *end, char ***arguments, size_t *count,
+/* In a COMMAND a # is not special. */
+static int take_arguments(const char *at, const char *end, bool command, char ***arguments, size_t *count,
 			  const char **reason)
 {
 	*arguments = calloc(1, sizeof(**arguments));
@@ -93,7 +94,7 @@ static int take_arguments(const char *at, const char *end, char ***arguments, si
 
 		while (at < end && is_separator(*at))
 			at++;
-		if (at == end || *at == '#')
+		if (at == end || (*at == '#' && !command))
 			return 0;
 		more = realloc(*arguments, (*count + 2) * sizeof(*more));
 		if (!more)
@@ -146,7 +147,7 @@ int haw_config_cut(const char *text, size_t len, struct haw_config_node *node, c
 	node->word = strndup(keyword, keyword_len);
 	node->rest = copy_rest(at, end);
 	result = node->word && node->rest
-			 ? take_arguments(at, end, &node->arguments, &node->argument_count, reason)
+			 ? take_arguments(at, end, false, &node->arguments, &node->argument_count, reason)
 			 : HAW_ENOMEM;
 	if (result == 0 && node->argument_count == 0) {
 		*reason = "the keyword has no value";
@@ -156,4 +157,26 @@ int haw_config_cut(const char *text, size_t len, struct haw_config_node *node, c
 		return 1;
 	haw_config_free_node(node);
 	return result;
+}
+
+char **haw_config_cut_command(haw_host_config *host, const char *text, size_t *count, const char **reason)
+{
+	char **arguments, **owned;
+
+	*reason = NULL;
+	if (take_arguments(text, text + strlen(text), true, &arguments, count, reason) < 0) {
+		free_arguments(arguments);
+		return NULL;
+	}
+	owned = haw_config_own(host, calloc(*count + 1, sizeof(*owned)));
+	for (size_t i = 0; i < *count; i++) {
+		char *argument = haw_config_own(host, arguments[i]);
+
+		if (owned)
+			owned[i] = argument;
+		if (!argument)
+			owned = NULL;
+	}
+	free(arguments);
+	return owned;
 }

@@ -145,7 +145,7 @@ static void set_tokens(struct haw_config_lookup *lookup, const char *host, const
 static int match_exec(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *text,
 		      bool live)
 {
-	static const struct haw_expansion how = {false, false, HAW_CONFIG_TOKENS};
+	static const struct haw_expansion how = {.tokens = HAW_CONFIG_TOKENS};
 	char *command = haw_config_expand(lookup, node, text, &how);
 
 	if (!command)
@@ -269,7 +269,7 @@ static int judge_line(struct match *m, size_t *count)
 
 int haw_config_match(struct haw_config_lookup *lookup, const struct haw_config_node *node, bool live)
 {
-	static const struct haw_expansion how = {false, false, "%h"};
+	static const struct haw_expansion how = {.tokens = "%h"};
 	const struct haw_config_node *hostname = lookup->given[HAW_K_HOSTNAME],
 				     *user = lookup->given[HAW_K_USER];
 	struct match m = {.lookup = lookup, .node = node, .at = node->rest, .live = live};

@@ -158,7 +158,7 @@ bool haw_config_is_direct(const struct haw_config_lookup *lookup)
 
 static int read_proxy(struct haw_config_lookup *lookup, haw_host_values *v)
 {
-	static const struct haw_expansion how = {false, false, "%hknpr"};
+	static const struct haw_expansion how = {.tokens = "%hknpr"};
 	const struct haw_config_node *node = lookup->given[HAW_K_PROXY];
 
 	if (!node)
@@ -171,11 +171,46 @@ static int read_proxy(struct haw_config_lookup *lookup, haw_host_values *v)
 	return v->proxy_command ? 0 : lookup->err->code;
 }
 
+/* ---- KnownHostsCommand ---- */
+
+static int fail_command(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *why)
+{
+	return haw_config_fail(node, lookup->err, HAW_EFORMAT, "%s", why);
+}
+
+/* As in ssh(1), what is expanded are the arguments, not the program's name, and no argument becomes two. */
+static int read_known_hosts_command(struct haw_config_lookup *lookup, haw_host_values *v)
+{
+	static const struct haw_expansion how = {
+		.environment = true, .tokens = HAW_CONFIG_TOKENS, .later = "HIKft"};
+	const struct haw_config_node *node = lookup->given[HAW_K_KNOWN_HOSTS_COMMAND];
+	const char *reason;
+	char **arguments;
+	size_t count;
+
+	if (!node || strcasecmp(node->rest, "none") == 0)
+		return 0;
+	arguments = haw_config_cut_command(lookup->host, node->rest, &count, &reason);
+	if (!arguments)
+		return reason ? fail_command(lookup, node, reason) : haw_no_memory(lookup->err);
+	if (count == 0 || arguments[0][0] != '/')
+		return fail_command(lookup, node, "the path of the program has to begin with /");
+	for (size_t i = 1; i < count; i++) {
+		arguments[i] = haw_config_expand(lookup, node, arguments[i], &how);
+		if (!arguments[i])
+			return lookup->err->code;
+	}
+	v->known_hosts_command = (haw_string_list){(const char *const *)arguments, count};
+	return 0;
+}
+
 int haw_config_read_route(struct haw_config_lookup *lookup, haw_host_values *v)
 {
 	int result = read_qos(lookup, v);
 
-	return result < 0 ? result : read_proxy(lookup, v);
+	if (result == 0)
+		result = read_proxy(lookup, v);
+	return result < 0 ? result : read_known_hosts_command(lookup, v);
 }
 
 int haw_config_check_route(struct haw_config_lookup *lookup, const struct haw_config_node *node)

@@ -50,4 +50,9 @@ enum { HAW_HOSTS_IF_UNKNOWN = 1u << 16 };
 int haw_hosts_learn(haw_known_hosts *kh, const char *path, const char *host, uint16_t port,
 		    const haw_key *key, unsigned int flags, haw_error *err);
 
+/* As haw_known_hosts_parse, but of the lines only those count that name HOST at PORT, and those about revoked
+ * keys. */
+int haw_hosts_parse_for(haw_known_hosts *kh, const char *name, haw_span text, const char *host, uint16_t port,
+			haw_error *err);
+
 #endif

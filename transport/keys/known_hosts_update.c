@@ -266,3 +266,29 @@ int haw_hosts_follow(const char *path, const struct haw_hosts_subject *subject, 
 		*err = own;
 	return result;
 }
+
+/* ---- What a program says ---- */
+
+int haw_hosts_parse_for(haw_known_hosts *kh, const char *name, haw_span text, const char *host, uint16_t port,
+			haw_error *err)
+{
+	size_t kept = kh->line_count, count;
+	char full[HAW_HOSTS_NAME_MAX];
+	int result = haw_known_hosts_parse(kh, name, text.ptr, text.len, err);
+
+	if (result < 0)
+		return result;
+	if (!haw_hosts_plain_name(host, port, full, sizeof(full)))
+		full[0] = '\0';
+	count = kh->line_count;
+	for (size_t i = kept; i < count; i++) {
+		struct haw_hosts_line *line = kh->lines[i];
+
+		if (line->marker == HAW_MARKER_REVOKED || haw_hosts_line_names(line, full))
+			kh->lines[kept++] = line;
+		else
+			free(line);
+	}
+	kh->line_count = kept;
+	return 0;
+}
