@@ -342,7 +342,7 @@ def refused(world):
         says(result, '--verify', 'two hosts')
         for options, word in ((['-D', '/bin/true', '-j', '2'], '-j'), (['-D', '/bin/true', '--reconnect', '5'], '-D'),
                               (['-O', '-j', '2'], '-j'), (['-O', '--resume'], '--resume'), (['-R', '-j', '3'], '-R'),
-                              (['-O', '--verify'], '--verify'), (['-O', '--reconnect', '9'], '--reconnect')):
+                              (['-O', '--verify'], '--verify'), (['-R', '--reconnect', '9'], '--reconnect')):
             result = b.cp(*options, *operands(b'/etc/hosts', world.path(b'f')))
             ended(result, 2)
             says(result, word)

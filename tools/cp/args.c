@@ -201,9 +201,11 @@ static bool check(struct cp_args *args)
 		args->reconnect_s = RECONNECT_S;
 	if (args->scp.server && (args->connections > 1 || reconnects))
 		return wrong("-D runs one SFTP server here, without a network: not with -j or --reconnect");
-	if (legacy && (args->connections > 1 || args->resume || reconnects))
-		return wrong("-O and -R copy one file at a time, over one connection that is not made again: "
-			     "not with -j, --resume or --reconnect");
+	if (legacy && (args->connections > 1 || args->resume))
+		return wrong("-O and -R copy one file at a time, from its beginning, over one connection: "
+			     "not with -j or --resume");
+	if (reconnects && (args->scp.on_origin || (args->scp.legacy && args->scp.program)))
+		return wrong("-R, and -O with -S, cannot tell how far a copy had come: not with --reconnect");
 	if (legacy && args->verify)
 		return wrong("-O and -R tell no more of a copy than that it was taken: not with --verify");
 	return cp_scp_args_check(&args->scp);

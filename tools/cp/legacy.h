@@ -8,7 +8,13 @@
  *   T mtime 0 atime 0 times of what the next record names
  *   1 TEXT, 2 TEXT    (bytes of that value) a failure, of one file or of all
  *
- *   legacy.c         commands, operands, messages
+ * Where the connection is cut, all of that begins anew over the next one. What was settled before is passed
+ * over: it is not sent, or refused by an answer of 1, and the side that sends goes on with the next. The file
+ * that was under way starts again.
+ *
+ *   legacy.c         commands, messages, the next connection
+ *   legacy_copy.c    operands
+ *   legacy_done.c    what was settled
  *   legacy_source.c  sends local files
  *   legacy_sink.c    takes records apart, and files
  *   legacy_dir.c     directories here
@@ -20,6 +26,7 @@
 #ifndef CP_LEGACY_H
 #define CP_LEGACY_H
 
+#include "legacy_done.h"
 #include "sink.h"
 #include "wire.h"
 
@@ -29,7 +36,13 @@ struct cp_legacy {
 	struct cp_session *s;
 	struct cp_wire *wire;
 	bool broken;    /* the protocol cannot go on */
+	bool cut;       /* since the connection was cut */
 	bool empty;     /* nothing at all has come */
+	bool passed;    /* something was refused that is here already, which the server takes for a failure */
+	struct cp_done *done;     /* NULL: nothing is remembered */
+	struct cp_seen told;      /* messages of the server */
+	unsigned attempts, stuck; /* those that were cut, in all; and since something was settled */
+	bool settled;             /* something was, by this one */
 	bool directory; /* the name that is given to what comes is to be a directory's */
 };
 
@@ -47,7 +60,7 @@ void cp_legacy_on_origin(struct cp_session *s, const char *const *raw, size_t co
 
 /* Take the answer to a record about NAME. False if it was a failure, which has been said. */
 bool cp_legacy_answer(struct cp_legacy *l, const char *name);
-/* The server said TEXT, LEN bytes, of NAME (may be NULL). */
+/* The server said TEXT, LEN bytes, of NAME (may be NULL). What it said before a cut is not told again. */
 void cp_legacy_complain(struct cp_legacy *l, const char *name, const char *text, size_t len);
 /* The server broke the protocol: nothing more can be had from it. */
 void cp_legacy_break(struct cp_legacy *l, const char *what);
@@ -56,11 +69,28 @@ void cp_legacy_accept(struct cp_legacy *l);
 void cp_legacy_refuse(struct cp_legacy *l, const char *reason);
 bool cp_legacy_running(const struct cp_legacy *l);
 
+/* ---- Commands and connections ---- */
+
+/* Let what is settled be remembered, if a connection that is cut is to be brought back. */
+void cp_legacy_begin(struct cp_legacy *l);
+/* Run scp on the server: "-t" or "-f", for RAW, which is to be a DIRECTORY. Reports what fails. */
+bool cp_legacy_open(struct cp_legacy *l, const char *mode, const char *raw, bool directory);
+/* Run TEXT on the server. Reports what fails. */
+bool cp_legacy_run(struct cp_legacy *l, const char *text);
+/* Its end. QUIET: how it ended does not matter. */
+void cp_legacy_close(struct cp_legacy *l, bool quiet);
+/* After that: whether it was cut, and is to be done again. */
+bool cp_legacy_again(struct cp_legacy *l);
+/* It was cut and cannot be done again, for the reason WHY. */
+void cp_legacy_give_up(struct cp_legacy *l, const char *why);
+/* NAME of DONE is settled. */
+void cp_legacy_settle(struct cp_legacy *l, struct cp_done *done, const char *name);
+void cp_legacy_end(struct cp_legacy *l);
+
 /* ---- legacy_source.c ---- */
 
-/* NAME of the directory FD (whole: LOCAL) and what is in it; as operand NAMED, whose trailing dot means its
- * content. */
-void cp_legacy_send(struct cp_legacy *l, const char *local);
+/* Send the operand LOCAL and what is in it, as AS, or under its own name if that is NULL. */
+void cp_legacy_send(struct cp_legacy *l, const char *local, const char *as);
 
 /* ---- legacy_dir.c ---- */
 
@@ -71,11 +101,13 @@ struct cp_legacy_dir {
 	mode_t mode;
 	struct timespec times[2];
 	bool timed, made, fresh, base;
+	bool again; /* this run has begun with it before */
+	struct cp_done *done;
 };
 
-/* Enter NAME of PARENT, or make it. NULL with an errno. */
+/* Enter NAME of PARENT, or make it; as THEIRS the server knows it. NULL with an errno. */
 struct cp_legacy_dir *cp_legacy_enter(struct cp_session *s, struct cp_legacy_dir *parent, const char *name,
-				      mode_t mode, bool trusted);
+				      const char *theirs, mode_t mode, bool trusted);
 /* Leave it: attributes, final name. COMPLETE: all of it came. Returns 0 or an errno. Frees it. */
 int cp_legacy_leave(struct cp_session *s, struct cp_legacy_dir *dir, bool complete);
 

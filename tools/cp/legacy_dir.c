@@ -27,7 +27,9 @@ static int make(struct cp_legacy_dir *dir, const char *name)
 	mode_t mode = (dir->mode & 0777) | 0700;
 	int error = mkdirat(dir->parent->fd, name, mode) == 0 ? 0 : errno;
 
-	if (error == EEXIST && dir->written) {
+	if (error == EEXIST && dir->again) {
+		error = 0;
+	} else if (error == EEXIST && dir->written) {
 		error = cp_clear(dir->parent->fd, name);
 		if (!error && mkdirat(dir->parent->fd, name, mode) != 0)
 			error = errno;
@@ -64,7 +66,7 @@ static void destroy(struct cp_legacy_dir *dir)
 }
 
 struct cp_legacy_dir *cp_legacy_enter(struct cp_session *s, struct cp_legacy_dir *parent, const char *name,
-				      mode_t mode, bool trusted)
+				      const char *theirs, mode_t mode, bool trusted)
 {
 	struct cp_legacy_dir *dir = calloc(1, sizeof(*dir));
 	int error = ENOMEM;
@@ -77,10 +79,12 @@ struct cp_legacy_dir *cp_legacy_enter(struct cp_session *s, struct cp_legacy_dir
 	dir->fd = -1;
 	dir->mode = mode;
 	dir->name = strdup(name);
+	dir->done = cp_done_enter(parent->done, theirs, &dir->again);
 	if (dir->name)
 		error = parent->fresh ? make(dir, dir->name) : find(dir, trusted);
 	if (!error)
 		return dir;
+	cp_done_free(dir->done);
 	destroy(dir);
 	errno = error;
 	return NULL;
@@ -108,6 +112,7 @@ int cp_legacy_leave(struct cp_session *s, struct cp_legacy_dir *dir, bool comple
 		    renameat(dir->parent->fd, dir->written, dir->parent->fd, dir->name) != 0 && !error)
 			error = errno;
 	}
+	cp_done_leave(dir->parent->done, dir->done, complete);
 	destroy(dir);
 	return error;
 }

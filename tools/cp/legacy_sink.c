@@ -175,6 +175,7 @@ static void fail(struct taking *t, const char *name, int error)
 	}
 }
 
+/* The file is here or it is not: either way it is settled. */
 static void finish_file(struct taking *t, const char *name, const struct record *r)
 {
 	const struct timespec untouched[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
@@ -192,7 +193,18 @@ static void finish_file(struct taking *t, const char *name, const struct record 
 	cp_legacy_accept(t->l);
 }
 
-static void take_file(struct taking *t, const struct record *r)
+/* The connection was cut: it starts again over the next one. */
+static void forget_file(struct taking *t, const struct record *r)
+{
+	struct cp_report *report = &t->l->s->report;
+
+	report->total_files--;
+	report->total_bytes -= r->size;
+	report->bytes -= t->offset;
+}
+
+/* True if it is settled: here, or refused, or failed. */
+static bool take_file(struct taking *t, const struct record *r)
 {
 	struct cp_legacy *l = t->l;
 	bool trusted, good;
@@ -206,7 +218,7 @@ static void take_file(struct taking *t, const struct record *r)
 	if (t->error) {
 		fail(t, name, t->error);
 		cp_sink_abandon(&t->sink);
-		return;
+		return true;
 	}
 	l->s->report.total_files++;
 	l->s->report.total_bytes += r->size;
@@ -214,24 +226,29 @@ static void take_file(struct taking *t, const struct record *r)
 	if (!cp_wire_take(l->wire, r->size, take_data, flush_data, t)) {
 		cp_legacy_break(l, "has ended in the middle of a file");
 		cp_sink_abandon(&t->sink);
-		return;
+		forget_file(t, r);
+		return !l->cut;
 	}
 	/* Whether the server could read all of it. */
 	good = cp_legacy_answer(l, name);
 	if (!good || !cp_legacy_running(l) || t->error) {
 		cp_sink_abandon(&t->sink);
-		if (t->error)
+		if (l->cut)
+			forget_file(t, r);
+		else if (t->error)
 			fail(t, name, t->error);
 		else if (cp_legacy_running(l))
 			cp_legacy_accept(l);
-		return;
+		return !l->cut;
 	}
 	finish_file(t, name, r);
+	return true;
 }
 
 /* ---- Directories ---- */
 
-static void enter(struct taking *t, const struct record *r)
+/* True if it is settled: it cannot be had. */
+static bool enter(struct taking *t, const struct record *r)
 {
 	struct cp_legacy_dir *dir;
 	bool trusted;
@@ -239,16 +256,16 @@ static void enter(struct taking *t, const struct record *r)
 
 	if (!t->l->s->args->recursive) {
 		cp_legacy_break(t->l, "sends a directory, which was not asked for");
-		return;
+		return true;
 	}
 	if (t->depth == DEPTH_MAX) {
 		fail(t, name, ENAMETOOLONG);
-		return;
+		return true;
 	}
-	dir = cp_legacy_enter(t->l->s, t->dir, name, r->mode, trusted);
+	dir = cp_legacy_enter(t->l->s, t->dir, name, r->name, r->mode, trusted);
 	if (!dir) {
 		fail(t, name, errno);
-		return;
+		return true;
 	}
 	if (t->timed) {
 		dir->timed = t->l->s->args->preserve;
@@ -257,6 +274,7 @@ static void enter(struct taking *t, const struct record *r)
 	t->dir = dir;
 	t->depth++;
 	cp_legacy_accept(t->l);
+	return false;
 }
 
 static void leave(struct taking *t, bool complete)
@@ -268,6 +286,7 @@ static void leave(struct taking *t, bool complete)
 	t->dir = dir->parent;
 	t->depth--;
 	error = cp_legacy_leave(t->l->s, dir, complete);
+	t->l->settled |= complete;
 	if (error)
 		cp_report_failed(&t->l->s->report, name ? name : "?", "%s", strerror(error));
 	free(name);
@@ -275,17 +294,25 @@ static void leave(struct taking *t, bool complete)
 
 /* ---- Records ---- */
 
+/* It came before a cut: the server goes on with the next. */
+static void pass_over(struct taking *t)
+{
+	t->l->passed = true;
+	cp_legacy_refuse(t->l, "is there already");
+}
+
 static void take_record(struct taking *t, const char *line)
 {
+	struct cp_done *done = t->dir->done;
 	struct record r;
 
 	if (!parse_record(line, &r)) {
 		cp_legacy_break(t->l, "sends a malformed record");
 	} else if (check_name(t, r.name)) {
-		if (line[0] == 'C')
-			take_file(t, &r);
-		else
-			enter(t, &r);
+		if (cp_done_has(done, r.name))
+			pass_over(t);
+		else if (line[0] == 'C' ? take_file(t, &r) : enter(t, &r))
+			cp_legacy_settle(t->l, done, r.name);
 		t->timed = false;
 	}
 }
@@ -344,7 +371,7 @@ void cp_legacy_take(struct cp_legacy *l, struct cp_legacy_dir *base, const char 
 	for (bool first = true; cp_legacy_running(l); first = false) {
 		ptrdiff_t len = cp_wire_line(l->wire, line, sizeof(line));
 
-		if (len == -1 && t.dir->base && cp_legacy_running(l)) {
+		if (len == -1 && t.dir->base && cp_legacy_running(l) && !cp_wire_is_cut(l->wire)) {
 			l->empty = first;
 			break;
 		}

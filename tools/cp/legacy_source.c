@@ -22,10 +22,11 @@ struct around {
 	const struct around *next;
 	dev_t device;
 	ino_t inode;
+	struct cp_done *done;
 };
 
-static void send_entry(struct cp_legacy *l, const struct around *around, int fd, const char *name,
-		       const char *local);
+static bool send_entry(struct cp_legacy *l, const struct around *around, int fd, const char *name,
+		       const char *local, const char *as);
 
 static struct cp_report *report(struct cp_legacy *l)
 {
@@ -169,33 +170,44 @@ static int send_data(struct cp_legacy *l, struct cp_source *source)
 	return error;
 }
 
-static void send_file(struct cp_legacy *l, int fd, const char *name, const char *local)
+/* Its data, and what they are worth. */
+static void send_content(struct cp_legacy *l, struct cp_source *source, const char *local)
+{
+	uint64_t before = report(l)->bytes;
+	int error = send_data(l, source);
+	bool changed = cp_source_has_changed(source), good;
+
+	if (error || changed)
+		cp_legacy_refuse(l, error ? strerror(error) : "changed while it was read");
+	else if (cp_legacy_running(l))
+		cp_legacy_accept(l);
+	good = cp_legacy_running(l) && cp_legacy_answer(l, local);
+	if (l->cut) {
+		report(l)->bytes = before;
+		return;
+	}
+	if (error)
+		fail(l, local, error);
+	else if (changed && cp_legacy_running(l))
+		cp_report_changed(report(l), local, "changed while it was read");
+	else if (good)
+		cp_report_file(report(l), local, source->size);
+}
+
+/* True if it is settled, as of all of these. */
+static bool send_file(struct cp_legacy *l, int fd, const char *name, const char *local, const char *as)
 {
 	struct cp_source source;
 	int error = cp_source_open(&source, fd, name, true);
-	char *as = cp_last_name(name);
 
-	if (error || !as) {
-		fail(l, local, error ? error : ENOMEM);
-	} else if (send_record(l, 'C', local, as, &source.st, source.size)) {
-		bool changed;
-
-		error = send_data(l, &source);
-		changed = cp_source_has_changed(&source);
-		if (error || changed)
-			cp_legacy_refuse(l, error ? strerror(error) : "changed while it was read");
-		else
-			cp_legacy_accept(l);
-		if (error)
-			fail(l, local, error);
-		else if (changed && cp_legacy_running(l))
-			cp_report_changed(report(l), local, "changed while it was read");
-		if (cp_legacy_running(l) && cp_legacy_answer(l, local) && !error && !changed)
-			cp_report_file(report(l), local, source.size);
+	if (error) {
+		fail(l, local, error);
+		return true;
 	}
-	if (!error)
-		cp_source_close(&source);
-	free(as);
+	if (send_record(l, 'C', local, as, &source.st, source.size))
+		send_content(l, &source, local);
+	cp_source_close(&source);
+	return !l->cut;
 }
 
 /* ---- Directories ---- */
@@ -214,13 +226,14 @@ static void send_entries(struct cp_legacy *l, const struct around *around, int f
 		const char *name = entry->d_name;
 		char *path;
 
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || cp_is_temp_name(name))
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || cp_is_temp_name(name) ||
+		    cp_done_has(around->done, name))
 			continue;
 		path = cp_join(local, name);
-		if (path)
-			send_entry(l, around, dirfd(stream), name, path);
-		else
+		if (!path)
 			fail(l, local, ENOMEM);
+		else if (send_entry(l, around, dirfd(stream), name, path, name))
+			cp_legacy_settle(l, around->done, name);
 		free(path);
 	}
 	closedir(stream);
@@ -234,62 +247,69 @@ static bool is_around(const struct around *around, const struct stat *st)
 	return false;
 }
 
-/* NAME NULL: only what is in it. */
-static void send_directory(struct cp_legacy *l, const struct around *around, int fd, const char *name,
-			   const char *local)
+/* As AS; NULL: only what is in it. NAME is what it is remembered by. */
+static bool send_directory(struct cp_legacy *l, const struct around *around, int fd, const char *name,
+			   const char *local, const char *as)
 {
+	struct cp_done *done = around ? around->done : l->done;
 	struct around self = {.next = around};
 	struct stat st;
+	bool again;
 
 	if (fstat(fd, &st) != 0 || is_around(around, &st)) {
 		cp_report_failed(report(l), local, "is a link to a directory around it");
 		close(fd);
-		return;
+		return true;
 	}
 	self.device = st.st_dev;
 	self.inode = st.st_ino;
-	if (!name) {
-		send_entries(l, &self, fd, local);
-	} else if (send_record(l, 'D', local, name, &st, 0)) {
-		send_entries(l, &self, fd, local);
-		if (cp_legacy_running(l) && send_text(l, "E\n", 2))
-			cp_legacy_answer(l, local);
-	} else {
+	if (as && !send_record(l, 'D', local, as, &st, 0)) {
 		close(fd);
+		return !l->cut;
 	}
+	self.done = cp_done_enter(done, name, &again);
+	send_entries(l, &self, fd, local);
+	if (as && cp_legacy_running(l) && send_text(l, "E\n", 2))
+		cp_legacy_answer(l, local);
+	cp_done_leave(done, self.done, !l->cut);
+	return !l->cut;
 }
 
-static void send_entry(struct cp_legacy *l, const struct around *around, int fd, const char *name,
-		       const char *local)
+static bool is_contents(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "/") == 0;
+}
+
+static bool send_entry(struct cp_legacy *l, const struct around *around, int fd, const char *name,
+		       const char *local, const char *as)
 {
 	struct stat st;
 	int directory;
-	char *as;
 
 	if (fstatat(fd, name, &st, 0) != 0) {
 		fail(l, local, errno);
 	} else if (S_ISREG(st.st_mode)) {
-		send_file(l, fd, name, local);
+		return send_file(l, fd, name, local, as);
 	} else if (!S_ISDIR(st.st_mode)) {
 		fail(l, local, EINVAL);
 	} else if (!l->s->args->recursive) {
 		cp_report_failed(report(l), local, "is a directory, which only -r copies");
 	} else {
 		directory = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		as = cp_last_name(name);
-		if (directory < 0 || !as)
-			fail(l, local, directory < 0 ? errno : ENOMEM);
-		else
-			send_directory(l, around, directory,
-				       strcmp(as, ".") == 0 || strcmp(as, "..") == 0 || strcmp(as, "/") == 0
-					       ? NULL
-					       : as,
-				       local);
-		free(as);
+		if (directory >= 0)
+			return send_directory(l, around, directory, name, local, is_contents(as) ? NULL : as);
+		fail(l, local, errno);
 	}
+	return true;
 }
 
-void cp_legacy_send(struct cp_legacy *l, const char *local)
+void cp_legacy_send(struct cp_legacy *l, const char *local, const char *as)
 {
-	send_entry(l, NULL, AT_FDCWD, local, local);
+	char *own = cp_last_name(local);
+
+	if (!own)
+		fail(l, local, ENOMEM);
+	else if (send_entry(l, NULL, AT_FDCWD, local, local, as ? as : own))
+		cp_legacy_settle(l, l->done, local);
+	free(own);
 }

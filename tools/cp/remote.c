@@ -424,6 +424,34 @@ uint64_t cp_remote_wait_ns(const struct cp_session *s)
 	return s->remote.retry_ns > now ? s->remote.retry_ns - now : 0;
 }
 
+/* ---- Without requests ---- */
+
+void cp_remote_lose(struct cp_session *s, const haw_error *err)
+{
+	struct cp_conn *conn = &s->remote.conns[0];
+
+	if (conn->state == CP_CONN_READY)
+		cp_conn_lose(conn, err);
+}
+
+static bool has_come_or_gone(void *user)
+{
+	const struct cp_session *s = user;
+
+	return cp_remote_ready(s) || !cp_running(s);
+}
+
+static void no_turn(void *user)
+{
+	(void)user;
+}
+
+bool cp_remote_wait(struct cp_session *s)
+{
+	cp_session_run(s, has_come_or_gone, no_turn, s);
+	return cp_running(s);
+}
+
 /* ---- Life ---- */
 
 void cp_remote_set_batch(struct cp_session *s, void (*batch)(void *user), void *user)

@@ -120,6 +120,11 @@ struct cp_conn *cp_remote_ready(const struct cp_session *s);
 /* The loop is about to wait, and has waited: for what? */
 void cp_remote_wait_begins(struct cp_session *s);
 void cp_remote_wait_ended(struct cp_session *s);
+/* The connection of a plain session, on which nothing is under way any more, was found to be gone, for the
+ * reason in ERR: it is brought back, or that is given up and said. */
+void cp_remote_lose(struct cp_session *s, const haw_error *err);
+/* Wait until there is a connection, or none will be. Whether there is. */
+bool cp_remote_wait(struct cp_session *s);
 void cp_remote_end(struct cp_session *s);
 
 /* ---- session.c ---- */

@@ -87,7 +87,15 @@ static void on_eof(void *user, haw_channel *channel)
 {
 	struct cp_wire *w = user;
 
-	w->ended = true;
+	w->ended = w->eof = true;
+}
+
+static void note_cut(struct cp_wire *w, const haw_error *why)
+{
+	if (w->cut)
+		return;
+	w->cut = true;
+	w->why = *why;
 }
 
 static void on_closed(void *user, haw_channel *channel, const haw_error *error)
@@ -96,7 +104,7 @@ static void on_closed(void *user, haw_channel *channel, const haw_error *error)
 
 	w->ended = true;
 	if (error && error->code)
-		cp_session_ended(w->s, error->code, error);
+		note_cut(w, error);
 }
 
 static void ponged(void *user, haw_op *op)
@@ -148,9 +156,21 @@ static bool open_channel(struct cp_wire *w, const char *command)
 	haw_op_free(open);
 	if (code == HAW_EREFUSED)
 		cp_report_wrong(&w->s->report, "%s: the server refuses to run scp there", w->s->host_text);
-	else if (code < 0 && !cp_session_ended(w->s, code, &err))
+	else if (code < 0 && !haw_transport_is_open(cp_session_transport(w->s)))
+		note_cut(w, &err);
+	else if (code < 0 && cp_running(w->s))
 		cp_report_wrong(&w->s->report, "%s: %s", w->s->host_text, err.message);
 	return code == 0;
+}
+
+bool cp_wire_is_cut(const struct cp_wire *w)
+{
+	haw_transport *transport;
+
+	if (w->eof || w->program)
+		return false;
+	transport = cp_session_transport(w->s);
+	return w->cut || (transport && !haw_transport_is_open(transport));
 }
 
 /* ---- Both ---- */
@@ -163,7 +183,7 @@ bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command)
 	w->s = s;
 	w->fd = -1;
 	if (!s->args->scp.program)
-		return open_channel(w, command);
+		return cp_remote_wait(s) && open_channel(w, command);
 	w->program = cp_program_start(&s->args->scp, s->peer, s->args->port, command, &err);
 	if (!w->program) {
 		cp_report_wrong(&s->report, "%s", err.message);
@@ -234,7 +254,10 @@ static size_t wait_for_data(struct cp_wire *w, uint8_t *buffer, size_t size)
 	else
 		while (!has_come(&f))
 			wait_fd(w, POLLIN);
-	return f.n > 0 ? (size_t)f.n : 0;
+	if (f.n <= 0)
+		return 0;
+	w->s->remote.answered++;
+	return (size_t)f.n;
 }
 
 int cp_wire_byte(struct cp_wire *w)
@@ -506,6 +529,27 @@ static bool has_ended(void *user)
 	       !running(e->w) || cp_now_ns() > e->deadline_ns;
 }
 
+static void say_signal(struct cp_wire *w, const char *name)
+{
+	char shown[80];
+
+	cp_report_failed(&w->s->report, w->s->host_text, "scp there was ended by signal %s",
+			 haw_escape(shown, sizeof(shown), name, strnlen(name, 16)));
+}
+
+/* Nothing of ours is on the connection any more. */
+static void tell_cut(struct cp_wire *w)
+{
+	haw_transport *transport = cp_session_transport(w->s);
+
+	if (!w->cut && transport && !haw_transport_is_open(transport)) {
+		haw_transport_error(transport, &w->why);
+		w->cut = true;
+	}
+	if (w->cut)
+		cp_remote_lose(w->s, &w->why);
+}
+
 int64_t cp_wire_close(struct cp_wire *w)
 {
 	struct ending e = {w, cp_now_ns() + patience_ns};
@@ -516,15 +560,20 @@ int64_t cp_wire_close(struct cp_wire *w)
 		w->program->fd = w->fd;
 		return cp_program_end(&w->s->report, w->program);
 	}
-	if (!w->channel)
+	if (!w->channel) {
+		tell_cut(w);
 		return -1;
+	}
 	if (running(w) && haw_channel_send_eof(w->channel, NULL) == 0)
 		cp_session_run(w->s, has_ended, no_turn, &e);
 	status = haw_channel_exit_status(w->channel, &signal_name);
+	if (signal_name)
+		say_signal(w, signal_name);
 	if (w->said_len > 0)
 		say_line(w);
 	haw_op_free(w->ping);
 	haw_channel_free(w->channel);
 	w->channel = NULL;
+	tell_cut(w);
 	return status;
 }

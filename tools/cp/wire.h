@@ -18,6 +18,9 @@ struct cp_wire {
 	haw_op *ping; /* finds out the path's delay */
 	uint64_t ping_ns;
 	bool ended;  /* nothing more comes */
+	bool eof;    /* since the command has closed its end */
+	bool cut;    /* since the connection is gone: */
+	haw_error why;
 	bool failed; /* said already */
 	/* While the data of a file are taken: */
 	uint64_t wanted;
@@ -32,7 +35,8 @@ struct cp_wire {
 	uint8_t buffer[CP_WIRE_BUFFER];
 };
 
-/* Run COMMAND on the server of S. Reports what fails. */
+/* Run COMMAND on the server of S, whose connection is waited for. Reports what fails, but not that the
+ * connection was cut (cp_wire_is_cut): then it is to be tried again, by the caller, when this is closed. */
 bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command);
 /* The next byte, or -1 at the end of the stream, or of the run. */
 int cp_wire_byte(struct cp_wire *w);
@@ -50,6 +54,8 @@ bool cp_wire_send(struct cp_wire *w, const void *data, size_t len);
 bool cp_wire_lend(struct cp_wire *w, const void *data, size_t len, void (*release)(void *user), void *user);
 /* Give each side what the other sends, until one ends. */
 void cp_wire_join(struct cp_wire *from, struct cp_wire *to);
+/* Whether the connection ended before the command did. */
+bool cp_wire_is_cut(const struct cp_wire *w);
 /* The end: wait for that of the command. Returns its status, or -1 if it is not known. */
 int64_t cp_wire_close(struct cp_wire *w);
 
