@@ -182,6 +182,24 @@ def changed_while_away(world, size):
     check(not os.path.exists(target), 'it stands under the final name')
 
 
+def changed_while_away_downloads(world):
+    """The same for a small file that comes here, which one READ brings: half of it came before the cut."""
+    size = 200_000
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, size)
+    with Between(world, one={'rate': 100_000}) as b:
+        child = b.start(b'one:' + source, target)
+        wait_until(child, lambda: b.networks[0].forwarded['down'] > size // 2, 'the copy did not begin')
+        b.networks[0].refusing = True
+        b.networks[0].cut_all()
+        trees.make_file(source, size, b'other')
+        b.networks[0].rate = None
+        b.networks[0].refusing = False
+        err = child.communicate(timeout=30)[1]
+    check(child.returncode == 0 and b'connecting again' in err, f'{child.returncode}: {err!r}')
+    check(trees.same_file(source, target), 'a mixture of two files')
+
+
 # ---- --resume ----
 
 SIZE = 24 << 20
@@ -361,6 +379,7 @@ def tests():
         yield f'interrupted while away {("source", "destination")[side]}', interrupted_while_away, (side,)
     for size in (100_000, 3 << 20):
         yield f'changed while away {size}', changed_while_away, (size,)
+    yield changed_while_away_downloads
     for how in (signal.SIGKILL, signal.SIGINT):
         yield f'killed {how.name}', killed, (how,)
     yield 'killed tree', killed, (signal.SIGKILL, True)

@@ -56,6 +56,7 @@ struct cp_dl_file {
 	unsigned pending;
 	bool whole;		/* one READ for all, with CLOSE behind it */
 	bool again;		/* that was not enough: once more, in pieces */
+	bool pieced;		/* its data may be of two files: the same */
 	bool closed, failed, active, dirty;
 	bool verified;
 	int verify_fd;

@@ -263,7 +263,7 @@ void cp_dl_file_settle(struct cp_dl_file *f)
 	} else if (f->failed || !cp_running(s)) {
 		cp_dl_record_forget(f);
 		cp_sink_abandon(&f->sink);
-	} else if (f->whole && f->end != f->size) {
+	} else if (f->whole && (f->end != f->size || f->pieced)) {
 		f->dl->short_reads += f->end < f->size;
 		start_again(f);
 		return;
@@ -353,6 +353,7 @@ static void whole_done(void *user, struct cp_reply *op)
 	cp_flow_done(&s->flow, f->size, f->sent_ns, cp_now_ns());
 	if (code == 0) {
 		f->end = cp_reply_count(op);
+		f->pieced = cp_reply_is_pieced(op);
 		s->report.bytes += f->end;
 	} else if (code == HAW_EEND) {
 		f->end = 0;

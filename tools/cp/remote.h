@@ -97,6 +97,8 @@ struct cp_file *cp_reply_file(struct cp_reply *reply);
 size_t cp_reply_names(const struct cp_reply *reply, const haw_name **names);
 haw_span cp_reply_path(const struct cp_reply *reply);
 uint32_t cp_reply_count(const struct cp_reply *reply);
+/* Of a READ: some came before its connection was cut, from a file that could be another by now. */
+bool cp_reply_is_pieced(const struct cp_reply *reply);
 haw_span cp_reply_hash(const struct cp_reply *reply, haw_span *algorithm);
 
 #endif

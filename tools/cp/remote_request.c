@@ -459,6 +459,11 @@ haw_span cp_reply_hash(const struct cp_reply *r, haw_span *algorithm)
 	return haw_sftp_op_hash(r->op, algorithm);
 }
 
+bool cp_reply_is_pieced(const struct cp_reply *r)
+{
+	return r->kind == CP_READ && r->kept > 0;
+}
+
 uint32_t cp_reply_count(const struct cp_reply *r)
 {
 	return r->kept + (r->op ? haw_sftp_op_count(r->op) : 0);
