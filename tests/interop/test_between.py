@@ -14,8 +14,11 @@ import time
 
 import trees
 from relay import Network
+from sshd import SFTP_SERVER
 from suite import check, ended, files_below, main, same, says, succeeded
 from test_survive import SEED, make_tree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class LoggedIn(random.Random):
@@ -33,11 +36,12 @@ class LoggedIn(random.Random):
 class Between:
     """Hosts "one" and "two", and a user who knows both."""
 
-    def __init__(self, world, one=None, two=None, **both):
-        """ONE and TWO: what is special about the network of that host; BOTH: of each."""
+    def __init__(self, world, one=None, two=None, first=None, second=None, **both):
+        """ONE and TWO: what is special about the network of that host; BOTH: of each. FIRST and SECOND: options of
+        their servers."""
         self.world = world
-        self.other = world.new_server()
-        servers = world.server, self.other
+        servers = world.new_server(**first) if first else world.server, world.new_server(**(second or {}))
+        self.servers = servers if first else servers[1:]
         self.networks = [Network(server.port, random=LoggedIn(SEED + number), **both, **(options or {}))
                          for number, (server, options) in enumerate(zip(servers, (one, two)))]
         self.client = world.new_client(world.server)
@@ -65,7 +69,8 @@ class Between:
     def __exit__(self, *ignored):
         for network in self.networks:
             network.stop()
-        self.other.stop()
+        for server in self.servers:
+            server.stop()
 
 
 def cut_often(world, sides, cuts, jobs=1, fresh=True, options=()):
@@ -323,6 +328,67 @@ def longer_part(world):
         check(resumed > 4 << 20, f'{resumed} bytes were there')
 
 
+# ---- --verify ----
+
+def verified(result, **expected):
+    counts = {name: int(n) for name, n in result.summary()['verified'].items() if n}
+    check(counts == expected, f'{counts}, not {expected}: {result}')
+
+
+def by_command_and_reading(world, jobs):
+    """Large files by sha256sum on both, small ones by reading both; while both sides are cut, too."""
+    source, target = world.path(b'tree'), world.path(b'tree')
+    trees.make_many(source, 20, 3000)
+    for name in (b'large', b"it's \\ \"odd\" $(no) name", b'new\nline'):
+        trees.make_file(os.path.join(source, name), (2 << 20) + 5)
+    trees.make_file(os.path.join(source, b'empty'), 0)
+    trees.make_file(os.path.join(source, b'medium'), 300_001)
+    with Between(world) as b:
+        for _ in range(2):
+            result = b.cp('--json', '--verify', '-j', str(jobs), '-r', *operands(os.path.join(source, b'.'), target))
+            succeeded(result)
+            same(source, target)
+            # What sha256sum quotes is not taken for its output: the name with a line break is read.
+            verified(result, sha256sum=2, read_back=23)
+            says(result, 'verified by sha256sum', 'verified by reading back')
+    target = world.path(b'tree')
+    often = dict(cuts=8, between=(60_000, 900_000))
+    with Between(world, **often) as b:
+        result = b.cp('--json', '--verify', '-j', str(jobs), '-r', *operands(source, target))
+        succeeded(result)
+        check(sum(result.summary()['verified'].values()) == 25, f'{result}')
+    same(source, target)
+
+
+def by_check_file(world, kinds, expected):
+    """Servers with check-file; one whose hashes are wrong is not believed."""
+    home = world.fresh('home')
+    first, second = ({'subsystem': f'{sys.executable} {HERE}/check_sftp.py {kind} {home} {SFTP_SERVER} -d {home}'}
+                     for kind in kinds)
+    trees.make_file(os.path.join(os.fsencode(home), b'f'), 3 << 20)
+    with Between(world, first=first, second=second) as b:
+        result = b.cp('--json', '--verify', b'one:f', b'two:g')
+    succeeded(result)
+    verified(result, **{expected: 1})
+    check(trees.same_file(os.path.join(home, 'f'), os.path.join(home, 'g')), 'differs')
+
+
+def bad_disk(world, size):
+    """A byte that the second host alters behind SSH's back: named, exit 1, and what stood there stays."""
+    second = {'subsystem': f'{sys.executable} {HERE}/slow_sftp.py alters {size // 2} {SFTP_SERVER}'}
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, size)
+    trees.make_file(target, 1000, b'old')
+    before = trees.digest(target)
+    with Between(world, second=second) as b:
+        succeeded(b.cp(*operands(source, world.path(b'unseen'))))
+        result = b.cp('--verify', *operands(source, target))
+    ended(result, 1)
+    says(result, 'differs', b'two:' + target)
+    check(trees.digest(target) == before, 'the bad copy replaced what stood there')
+    check(os.listdir(os.path.dirname(target)) == [b'f'], 'left over')
+
+
 # ---- -S ----
 
 def cut_through_ssh(world, sides, jobs=1):
@@ -355,9 +421,6 @@ def several_programs(world):
 def refused(world):
     """What cannot be between two hosts is said, before anything is connected."""
     with Between(world) as b:
-        result = b.cp('--verify', *operands(b'/etc/hosts', world.path(b'f')))
-        ended(result, 2)
-        says(result, '--verify', 'two hosts')
         for options, word in ((['-D', '/bin/true', '-j', '2'], '-j'), (['-D', '/bin/true', '--reconnect', '5'], '-D'),
                               (['-O', '-j', '2'], '-j'), (['-O', '--resume'], '--resume'), (['-R', '-j', '3'], '-R'),
                               (['-O', '--verify'], '--verify'), (['-R', '--reconnect', '9'], '--reconnect')):
@@ -383,6 +446,12 @@ def tests():
     for how in (signal.SIGKILL, signal.SIGINT):
         yield f'killed {how.name}', killed, (how,)
     yield 'killed tree', killed, (signal.SIGKILL, True)
+    for jobs in (1, 3):
+        yield f'verified by command and reading, {jobs}', by_command_and_reading, (jobs,)
+    for kinds, expected in ((('right', 'right'), 'check_file'), (('right', 'wrong'), 'read_back')):
+        yield f'verified by check-file {kinds[1]}', by_check_file, (kinds, expected)
+    for size in (200_000, 3 << 20):
+        yield f'bad disk {size}', bad_disk, (size,)
     for sides, word in (((1,), 'upload'), ((0,), 'download'), ((0, 1), 'between')):
         yield f'cut through ssh {word}', cut_through_ssh, (sides,)
     yield 'cut through ssh between with three', cut_through_ssh, ((0, 1), 3)

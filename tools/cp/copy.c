@@ -150,11 +150,6 @@ static void run_between(struct cp_session *s, const struct group *g)
 	struct cp_session to = {.args = s->args, .umask = s->umask, .peer = g->destination, .companion = s};
 	bool legacy = s->args->scp.legacy;
 
-	if (s->args->verify) {
-		cp_report_wrong(&s->report,
-				"--verify compares with files on this machine: not between two hosts");
-		return;
-	}
 	s->peer = &g->sources[0];
 	s->host_text = s->peer->host;
 	s->companion = &to;

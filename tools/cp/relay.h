@@ -7,6 +7,7 @@
  *   relay_file.c   a file: opened on both sides, moved, put in its place
  *   relay_data.c   its pieces: each READ's answer becomes a WRITE
  *   relay_resume.c what an earlier run has left of it
+ *   relay_verify.c whether it is what it was
  *
  * Requests of both sides survive their connections (remote.h). Directories are walked one after another;
  * files, and the pieces of large ones, are under way in numbers that both sides' flow allows. As with
@@ -98,7 +99,7 @@ struct cp_relay_file {
 	struct cp_ranges have; /* acknowledged, by an earlier run too (--resume) */
 	uint64_t recorded_ns, regained;
 	uint64_t reconnects; /* of the source, when it was opened */
-	bool resumed;
+	bool resumed, verified;
 };
 
 /* Ask for what there is room for. True when nothing more is to be asked. */
@@ -119,5 +120,10 @@ void cp_relay_restart(struct cp_relay_file *f);
 /* Record what is there, if it is time, or NOW. */
 void cp_relay_record(struct cp_relay_file *f, bool now);
 void cp_relay_record_forget(struct cp_relay_file *f);
+
+/* ---- relay_verify.c ---- */
+
+/* Compare what was written with the source, which F waits for. False: out of memory. */
+bool cp_relay_verify(struct cp_relay_file *f);
 
 #endif

@@ -229,6 +229,16 @@ static void say_changed(struct cp_relay_file *f)
 
 /* ---- From stage to stage ---- */
 
+/* Before it gets its final name: what stands there now is not lost to a bad copy. */
+static void verify(struct cp_relay_file *f)
+{
+	f->verified = true;
+	if (cp_relay_verify(f))
+		return;
+	cp_relay_fail_plain(f->r, f->r->to, f->final, "out of memory");
+	abandon(f);
+}
+
 void cp_relay_file_activate(struct cp_relay_file *f)
 {
 	f->active = true;
@@ -254,6 +264,8 @@ void cp_relay_file_settle(struct cp_relay_file *f)
 	} else if (f->stage == CLOSING && has_changed(f)) {
 		say_changed(f);
 		abandon(f);
+	} else if (f->stage == CLOSING && f->r->to->args->verify && !f->verified && !f->once) {
+		verify(f);
 	} else if (f->stage == CLOSING && f->temporary) {
 		rename_file(f);
 	} else {
