@@ -61,8 +61,6 @@ static const struct option long_options[] = {
 
 enum { RECONNECT_S = 120, MEMORY_MIB = 64 };
 
-#define UNSET UINT32_MAX
-
 static bool add_word(struct cp_words *words, const char *word, const char *option)
 {
 	if (words->count == CP_WORDS_MAX) {
@@ -175,6 +173,7 @@ static bool take_option(struct cp_args *args, int option)
 	case OPTION_MEMORY:
 		return parse_count("--memory", "MiB", optarg, 4, 4096, &args->memory_mib);
 	case OPTION_RECONNECT:
+		args->reconnect_given = true;
 		return parse_count("--reconnect", "seconds", optarg, 0, 86400, &args->reconnect_s);
 	case '?':
 		return false;
@@ -185,38 +184,12 @@ static bool take_option(struct cp_args *args, int option)
 	}
 }
 
-static bool wrong(const char *text)
-{
-	fprintf(stderr, "hawser cp: %s\n", text);
-	return false;
-}
-
-/* What would otherwise be asked for in vain. */
-static bool check(struct cp_args *args)
-{
-	bool reconnects = args->reconnect_s != UNSET && args->reconnect_s > 0;
-	bool legacy = args->scp.legacy || args->scp.on_origin;
-
-	if (args->reconnect_s == UNSET)
-		args->reconnect_s = RECONNECT_S;
-	if (args->scp.server && (args->connections > 1 || reconnects))
-		return wrong("-D runs one SFTP server here, without a network: not with -j or --reconnect");
-	if (legacy && (args->connections > 1 || args->resume))
-		return wrong("-O and -R copy one file at a time, from its beginning, over one connection: "
-			     "not with -j or --resume");
-	if (reconnects && (args->scp.on_origin || (args->scp.legacy && args->scp.program)))
-		return wrong("-R, and -O with -S, cannot tell how far a copy had come: not with --reconnect");
-	if (legacy && args->verify)
-		return wrong("-O and -R tell no more of a copy than that it was taken: not with --verify");
-	return cp_scp_args_check(&args->scp);
-}
-
 enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 {
 	int option;
 
 	memset(args, 0, sizeof(*args));
-	args->reconnect_s = UNSET;
+	args->reconnect_s = RECONNECT_S;
 	args->connections = 1;
 	args->memory_mib = MEMORY_MIB;
 	argv[0] = (char *)"hawser cp"; /* how getopt names what is wrong */
@@ -229,7 +202,7 @@ enum cp_args_result cp_args_parse(struct cp_args *args, int argc, char **argv)
 			return CP_ARGS_WRONG;
 		}
 	}
-	if (!check(args))
+	if (!cp_scp_args_check(&args->scp))
 		return CP_ARGS_WRONG;
 	args->operands = argv + optind;
 	args->operand_count = (size_t)(argc - optind);

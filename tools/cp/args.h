@@ -27,6 +27,7 @@ struct cp_args {
 	bool show_config; /* instead of copying */
 	int verbose;
 	uint32_t reconnect_s; /* how long a lost connection is tried to be had back; 0: not at all */
+	bool reconnect_given;
 	unsigned connections;
 	bool verify, resume;
 	unsigned memory_mib; /* that may be under way */

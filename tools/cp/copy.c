@@ -12,6 +12,7 @@
 #include "cp.h"
 #include "download.h"
 #include "expand.h"
+#include "fit.h"
 #include "interrupt.h"
 #include "legacy.h"
 #include "local.h"
@@ -264,6 +265,9 @@ static void run_all(struct cp_session *s, struct operands *o, char **paths)
 	bool lost = false, wrong = false, other = false;
 	size_t next = 0;
 
+	for (size_t i = 0; i < o->count; i++)
+		if (!cp_fit_check(s, &o->sources[i], &o->destination))
+			return;
 	while (next < o->count && !s->stopped && !cp_interrupted()) {
 		struct group g = {&o->sources[next], &o->destination, paths, 0};
 

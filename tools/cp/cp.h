@@ -4,6 +4,7 @@
  *
  *   args location        what the user wrote
  *   connect prompt       getting in
+ *   fit                  options that cannot hold for a copy
  *   copy                 which side is which, where each source goes
  *   expand               ~USER on a server
  *   relay_*              from one server to another

@@ -98,7 +98,7 @@ static char *command(const struct cp_session *s, const char *mode, const char *r
 	return NULL;
 }
 
-bool cp_legacy_run(struct cp_legacy *l, const char *text)
+static bool start(struct cp_legacy *l, const char *command, const char *const *origin)
 {
 	bool good;
 
@@ -107,8 +107,7 @@ bool cp_legacy_run(struct cp_legacy *l, const char *text)
 		cp_report_wrong(&l->s->report, "out of memory");
 		return false;
 	}
-	cp_report_note(&l->s->report, 2, text);
-	good = cp_wire_open(l->wire, l->s, text);
+	good = origin ? cp_wire_open_origin(l->wire, l->s, origin) : cp_wire_open(l->wire, l->s, command);
 	if (!good) {
 		l->cut = cp_wire_is_cut(l->wire);
 		cp_wire_close(l->wire);
@@ -118,13 +117,22 @@ bool cp_legacy_run(struct cp_legacy *l, const char *text)
 	return good;
 }
 
+bool cp_legacy_open_origin(struct cp_legacy *l, const char *const words[CP_ORIGIN_WORDS])
+{
+	return start(l, NULL, words);
+}
+
 bool cp_legacy_open(struct cp_legacy *l, const char *mode, const char *raw, bool directory)
 {
 	char *text = command(l->s, mode, raw, directory);
-	bool good = text && cp_legacy_run(l, text);
+	bool good;
 
-	if (!text)
+	if (!text) {
 		cp_report_wrong(&l->s->report, "out of memory");
+		return false;
+	}
+	cp_report_note(&l->s->report, 2, text);
+	good = start(l, text, NULL);
 	free(text);
 	return good;
 }

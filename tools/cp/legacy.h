@@ -75,8 +75,8 @@ bool cp_legacy_running(const struct cp_legacy *l);
 void cp_legacy_begin(struct cp_legacy *l);
 /* Run scp on the server: "-t" or "-f", for RAW, which is to be a DIRECTORY. Reports what fails. */
 bool cp_legacy_open(struct cp_legacy *l, const char *mode, const char *raw, bool directory);
-/* Run TEXT on the server. Reports what fails. */
-bool cp_legacy_run(struct cp_legacy *l, const char *text);
+/* Run scp on the first of two hosts. Reports what fails. */
+bool cp_legacy_open_origin(struct cp_legacy *l, const char *const words[CP_ORIGIN_WORDS]);
 /* Its end. QUIET: how it ended does not matter. */
 void cp_legacy_close(struct cp_legacy *l, bool quiet);
 /* After that: whether it was cut, and is to be done again. */

@@ -277,13 +277,33 @@ static char *target_text(const struct cp_location *target)
 	return result < 0 ? NULL : text;
 }
 
+/* The name of the command there, with what was asked for here. */
+static char *command_there(const struct cp_session *s)
+{
+	const struct cp_args *args = s->args;
+	char limit[40] = "", requests[40] = "", buffer[40] = "", *text = NULL;
+
+	if (args->rate)
+		snprintf(limit, sizeof(limit), " -l %llu",
+			 (unsigned long long)(args->rate >= 128 ? args->rate / 128 : 1));
+	if (args->scp.requests)
+		snprintf(requests, sizeof(requests), " -X nrequests=%u", args->scp.requests);
+	if (args->scp.buffer)
+		snprintf(buffer, sizeof(buffer), " -X buffer=%u", args->scp.buffer);
+	if (asprintf(&text, "scp%s%s%s%s%s%s%s%s", args->verbose ? " -v" : "", args->recursive ? " -r" : "",
+		     args->preserve ? " -p" : "", s->several ? " -d" : "", args->scp.legacy ? " -O" : "",
+		     limit, requests, buffer) < 0)
+		return NULL;
+	return text;
+}
+
 /* What scp there prints is shown. */
-static void run_there(struct cp_legacy *l, const char *text)
+static void run_there(struct cp_legacy *l, const char *const words[CP_ORIGIN_WORDS])
 {
 	char line[CP_LEGACY_LINE], shown[4 * CP_LEGACY_LINE];
 	ptrdiff_t len;
 
-	if (!cp_legacy_run(l, text))
+	if (!cp_legacy_open_origin(l, words))
 		return;
 	while ((len = cp_wire_line(l->wire, line, sizeof(line))) != -1 && cp_legacy_running(l))
 		cp_report_note(&l->s->report, 0,
@@ -293,29 +313,34 @@ static void run_there(struct cp_legacy *l, const char *text)
 	cp_legacy_close(l, l->s->lost);
 }
 
+static bool check_target(struct cp_session *s, const struct cp_location *target)
+{
+	if (target->port && target->port != 22) {
+		cp_report_wrong(&s->report, "-R: the target's port cannot be told to scp on the first host");
+		return false;
+	}
+	if (target->user && !is_plain_user(target->user)) {
+		cp_report_wrong(&s->report, "-R: the target's user has characters that a shell would take");
+		return false;
+	}
+	return true;
+}
+
 void cp_legacy_on_origin(struct cp_session *s, const char *const *raw, size_t count,
 			 const struct cp_location *target)
 {
-	char *there = target_text(target);
+	char *command = command_there(s), *there = target_text(target);
 
-	if ((target->user && !is_plain_user(target->user)) || (target->port && target->port != 22)) {
-		cp_report_wrong(&s->report,
-				target->port && target->port != 22
-					? "-R: the target's port cannot be told to scp on the first host"
-					: "-R: the target's user has characters that a shell would take");
-		count = 0;
-	}
-	for (size_t i = 0; there && i < count && cp_running(s); i++) {
-		const struct cp_args *args = s->args;
-		struct cp_legacy l = {.s = s};
-		char *text = NULL;
+	if (!command || !there)
+		cp_report_wrong(&s->report, "out of memory");
+	else if (check_target(s, target))
+		for (size_t i = 0; i < count && cp_running(s); i++) {
+			const char *const words[CP_ORIGIN_WORDS] = {command, raw[i], there};
+			struct cp_legacy l = {.s = s};
 
-		if (asprintf(&text, "scp%s%s%s%s %s %s", args->verbose ? " -v" : "",
-			     args->recursive ? " -r" : "", args->preserve ? " -p" : "",
-			     s->several ? " -d" : "", raw[i], there) < 0)
-			break;
-		run_there(&l, text);
-		free(text);
-	}
+			run_there(&l, words);
+			cp_legacy_end(&l);
+		}
 	free(there);
+	free(command);
 }

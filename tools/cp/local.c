@@ -20,7 +20,7 @@
 #include "source.h"
 #include "tempname.h"
 
-enum { BUFFER = 1 << 20 };
+enum { BUFFER = 1 << 20, PIECE = 8 << 20, TURN_NS = 100000000 };
 
 /* A directory that is being filled. */
 struct level {
@@ -76,15 +76,33 @@ static ssize_t move_bytes(struct job *job, struct cp_source *source, struct cp_s
 	return errno ? -1 : n;
 }
 
+/* A piece of at most LEN bytes, when the rate has room for it; 0 if the run ends. */
+static size_t wait_for_rate(struct job *job, size_t len)
+{
+	struct cp_rate *rate = &job->s->flow.rate;
+	struct timespec pause;
+
+	while (running(job) && !cp_rate_room(rate, cp_now_ns())) {
+		uint64_t wait = cp_rate_wait_ns(rate, cp_now_ns());
+
+		pause = (struct timespec){.tv_nsec = (long)(wait < TURN_NS ? wait : TURN_NS)};
+		nanosleep(&pause, NULL);
+		cp_report_progress(&job->s->report);
+	}
+	return running(job) ? cp_rate_piece(rate, (uint32_t)len) : 0;
+}
+
 static int copy_extent(struct job *job, struct cp_source *source, struct cp_sink *sink, uint64_t begin,
 		       uint64_t end)
 {
 	while (begin < end && running(job)) {
 		uint64_t left = end - begin;
-		ssize_t n = move_bytes(job, source, sink, begin, left < (8u << 20) ? (size_t)left : 8u << 20);
+		size_t len = wait_for_rate(job, left < PIECE ? (size_t)left : PIECE);
+		ssize_t n = len > 0 ? move_bytes(job, source, sink, begin, len) : 0;
 
 		if (n < 0)
 			return errno;
+		cp_rate_take(&job->s->flow.rate, (uint64_t)n);
 		if (n == 0)
 			break; /* it has become shorter: noticed at the end */
 		begin += (uint64_t)n;
@@ -367,6 +385,7 @@ void cp_local(struct cp_session *s, char **sources, size_t count, const char *de
 	struct stat st, first;
 	bool there = stat(destination, &st) == 0, directory = there && S_ISDIR(st.st_mode);
 
+	cp_rate_begin(&s->flow.rate, s->args->rate, cp_now_ns());
 	if (!directory &&
 	    (s->several || (len > 0 && destination[len - 1] == '/' &&
 			   (there || stat(sources[0], &first) != 0 || !S_ISDIR(first.st_mode))))) {

@@ -70,6 +70,27 @@ static void fill(struct words *w, const struct cp_scp_args *args, const struct c
 	add(w, command ? command : "sftp");
 }
 
+/* For scp on the first of two hosts, as scp has it. */
+static void fill_for_origin(struct words *w, const struct cp_scp_args *args, const struct cp_location *peer,
+			    uint16_t port, const char *const origin[CP_ORIGIN_WORDS])
+{
+	add(w, args->program);
+	add(w, "-x");
+	add(w, "-oClearAllForwardings=yes");
+	add(w, "-n");
+	for (size_t i = 0; i < args->passed_count; i++)
+		add(w, args->passed[i]);
+	add_port(w, peer->port ? peer->port : port);
+	if (peer->user) {
+		add(w, "-l");
+		add(w, peer->user);
+	}
+	add(w, "--");
+	add(w, peer->host);
+	for (size_t i = 0; i < CP_ORIGIN_WORDS; i++)
+		add(w, origin[i]);
+}
+
 /* ---- Starting ---- */
 
 /* Signals that this process ignores are not that program's. */
@@ -130,31 +151,51 @@ static void free_program(struct cp_program *program)
 	free(program);
 }
 
-struct cp_program *cp_program_start(const struct cp_scp_args *args, const struct cp_location *peer,
-				    uint16_t port, const char *command, haw_error *err)
+/* W is consumed. */
+static struct cp_program *launch(struct words *w, haw_error *err)
 {
 	struct cp_program *program = calloc(1, sizeof(*program));
-	struct words w = {.items = calloc(args->passed_count + OWN_WORDS, sizeof(*w.items))};
-	const char *name = args->server ? args->server : args->program;
+	const char *name = w->items ? w->items[0] : "a program";
 	char shown[512];
 	int error = ENOMEM;
 
 	if (program)
 		program->fd = program->rest = -1;
-	if (program && w.items) {
-		fill(&w, args, peer, port, command);
-		program->name = strdup(w.items[0]);
+	if (program && w->items) {
+		program->name = strdup(name);
 		if (program->name)
-			error = spawn(program, w.items);
+			error = spawn(program, w->items);
 	}
-	free(w.items);
+	if (error)
+		haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, error, "%s cannot be run: %s",
+			      haw_escape(shown, sizeof(shown), name, strlen(name)), strerror(error));
+	free(w->items);
 	if (!error)
 		return program;
-	haw_error_set(err, HAW_ESYSTEM, HAW_FAULT_SYSTEM, error, "%s cannot be run: %s",
-		      haw_escape(shown, sizeof(shown), name, strlen(name)), strerror(error));
 	if (program)
 		free_program(program);
 	return NULL;
+}
+
+struct cp_program *cp_program_start(const struct cp_scp_args *args, const struct cp_location *peer,
+				    uint16_t port, const char *command, haw_error *err)
+{
+	struct words w = {.items = calloc(args->passed_count + OWN_WORDS, sizeof(*w.items))};
+
+	if (w.items)
+		fill(&w, args, peer, port, command);
+	return launch(&w, err);
+}
+
+struct cp_program *cp_program_start_for_origin(const struct cp_scp_args *args, const struct cp_location *peer,
+					       uint16_t port, const char *const origin[CP_ORIGIN_WORDS],
+					       haw_error *err)
+{
+	struct words w = {.items = calloc(args->passed_count + OWN_WORDS, sizeof(*w.items))};
+
+	if (w.items)
+		fill_for_origin(&w, args, peer, port, origin);
+	return launch(&w, err);
 }
 
 /* ---- The end ---- */

@@ -15,6 +15,9 @@
 #include "report.h"
 #include "scp_args.h"
 
+/* Of scp on the first of two hosts (-R): itself with its options, the source, the target. */
+enum { CP_ORIGIN_WORDS = 3 };
+
 struct cp_program {
 	struct cp_program *next; /* among those that are to end */
 	uint64_t left_ns;	 /* when its stream was closed; 0: not yet */
@@ -29,6 +32,10 @@ struct cp_program {
  * that of -P, 0 if none. NULL and ERR if that cannot be. */
 struct cp_program *cp_program_start(const struct cp_scp_args *args, const struct cp_location *peer,
 				    uint16_t port, const char *command, haw_error *err);
+/* The same for what is to run on the first of two hosts. */
+struct cp_program *cp_program_start_for_origin(const struct cp_scp_args *args, const struct cp_location *peer,
+					       uint16_t port, const char *const origin[CP_ORIGIN_WORDS],
+					       haw_error *err);
 /* Its stream has been closed: wait for its end, and say how it ended unless that was well. One that does not
  * end within a few seconds is asked to. Frees PROGRAM, which may be NULL. Returns its exit status, or -1. */
 int cp_program_end(struct cp_report *report, struct cp_program *program);

@@ -156,8 +156,6 @@ bool cp_scp_args_check(const struct cp_scp_args *args)
 		return wrong("-D runs an SFTP server here: it goes with none of -O, -R and -S");
 	if (args->agent && !args->program)
 		return wrong("-A: this command does not forward an agent; -S ssh does");
-	if (args->on_origin && args->program)
-		return wrong("-R goes over a connection of our own: not with -S");
 	return true;
 }
 

@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #include "interrupt.h"
-#include "program.h"
 
-enum { QUEUED_MAX = 1 << 20, TURN_MS = 100, PIECE = 64 << 10, WINDOW_LEAST = 4 << 20 };
+enum { QUEUED_MAX = 1 << 20, TURN_MS = 100, WINDOW_LEAST = 4 << 20 };
 
 /* 10 Gbit/s. */
 static const double window_bytes_per_ns = 1.25;
@@ -27,7 +26,7 @@ static struct cp_rate *rate(const struct cp_wire *w)
 	return &w->s->flow.rate;
 }
 
-static bool running(const struct cp_wire *w)
+bool cp_wire_running(const struct cp_wire *w)
 {
 	return cp_running(w->s) && !w->failed;
 }
@@ -175,23 +174,56 @@ bool cp_wire_is_cut(const struct cp_wire *w)
 
 /* ---- Both ---- */
 
-bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command)
+static bool open_program(struct cp_wire *w, struct cp_program *program, const haw_error *err)
 {
-	haw_error err;
+	w->program = program;
+	if (!program) {
+		cp_report_wrong(&w->s->report, "%s", err->message);
+		return false;
+	}
+	w->fd = program->fd;
+	fcntl(w->fd, F_SETFL, O_NONBLOCK);
+	return true;
+}
 
+static void begin(struct cp_wire *w, struct cp_session *s)
+{
 	memset(w, 0, offsetof(struct cp_wire, buffer));
 	w->s = s;
 	w->fd = -1;
+}
+
+bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command)
+{
+	struct cp_program *program;
+	haw_error err;
+
+	begin(w, s);
 	if (!s->args->scp.program)
 		return cp_remote_wait(s) && open_channel(w, command);
-	w->program = cp_program_start(&s->args->scp, s->peer, s->args->port, command, &err);
-	if (!w->program) {
-		cp_report_wrong(&s->report, "%s", err.message);
+	program = cp_program_start(&s->args->scp, s->peer, s->args->port, command, &err);
+	return open_program(w, program, &err);
+}
+
+bool cp_wire_open_origin(struct cp_wire *w, struct cp_session *s, const char *const words[CP_ORIGIN_WORDS])
+{
+	struct cp_program *program;
+	char *command = NULL;
+	haw_error err;
+	bool good;
+
+	begin(w, s);
+	if (s->args->scp.program) {
+		program = cp_program_start_for_origin(&s->args->scp, s->peer, s->args->port, words, &err);
+		return open_program(w, program, &err);
+	}
+	if (asprintf(&command, "%s %s %s", words[0], words[1], words[2]) < 0) {
+		cp_report_wrong(&s->report, "out of memory");
 		return false;
 	}
-	w->fd = w->program->fd;
-	fcntl(w->fd, F_SETFL, O_NONBLOCK);
-	return true;
+	good = cp_remote_wait(s) && open_channel(w, command);
+	free(command);
+	return good;
 }
 
 static bool wait_fd(struct cp_wire *w, short events)
@@ -202,11 +234,11 @@ static bool wait_fd(struct cp_wire *w, short events)
 	if (cp_interrupted())
 		w->s->stopped = true;
 	cp_report_progress(&w->s->report);
-	return running(w);
+	return cp_wire_running(w);
 }
 
 /* What is there, or HAW_EAGAIN, or 0 at the end. */
-static ptrdiff_t receive(struct cp_wire *w, void *buffer, size_t len)
+ptrdiff_t cp_wire_receive(struct cp_wire *w, void *buffer, size_t len)
 {
 	ptrdiff_t n;
 
@@ -235,8 +267,8 @@ static bool has_come(void *user)
 	struct fill *f = user;
 
 	if (f->n == HAW_EAGAIN)
-		f->n = receive(f->w, f->buffer, f->size);
-	return f->n != HAW_EAGAIN || !running(f->w);
+		f->n = cp_wire_receive(f->w, f->buffer, f->size);
+	return f->n != HAW_EAGAIN || !cp_wire_running(f->w);
 }
 
 static void no_turn(void *user)
@@ -294,14 +326,14 @@ static bool has_taken(void *user)
 {
 	const struct cp_wire *w = user;
 
-	return w->wanted == 0 || w->ended || !running(w);
+	return w->wanted == 0 || w->ended || !cp_wire_running(w);
 }
 
 static bool has_rate(void *user)
 {
 	struct cp_wire *w = user;
 
-	return cp_rate_room(rate(w), cp_now_ns()) || !running(w);
+	return cp_rate_room(rate(w), cp_now_ns()) || !cp_wire_running(w);
 }
 
 /* Wait until the rate has room. */
@@ -340,7 +372,7 @@ static void take_queued(struct cp_wire *w)
 		if (len > w->wanted)
 			len = (size_t)w->wanted;
 		wait_for_rate(w);
-		n = receive(w, w->buffer, len);
+		n = cp_wire_receive(w, w->buffer, len);
 		if (n > 0) {
 			w->wanted -= (size_t)n;
 			hand_over(w, w->buffer, (size_t)n);
@@ -350,7 +382,7 @@ static void take_queued(struct cp_wire *w)
 
 static void take_paced(struct cp_wire *w)
 {
-	while (w->wanted > 0 && running(w)) {
+	while (w->wanted > 0 && cp_wire_running(w)) {
 		size_t len = cp_rate_piece(rate(w), sizeof(w->buffer));
 
 		if (len > w->wanted)
@@ -386,7 +418,7 @@ bool cp_wire_take(struct cp_wire *w, uint64_t len, void (*take)(void *user, cons
 
 static bool send_fd(struct cp_wire *w, const uint8_t *data, size_t len)
 {
-	while (len > 0 && running(w)) {
+	while (len > 0 && cp_wire_running(w)) {
 		ssize_t n = send(w->fd, data, len, MSG_NOSIGNAL);
 
 		if (n > 0) {
@@ -401,11 +433,11 @@ static bool send_fd(struct cp_wire *w, const uint8_t *data, size_t len)
 	return len == 0;
 }
 
-static bool has_room(void *user)
+bool cp_wire_has_room(void *user)
 {
 	struct cp_wire *w = user;
 
-	return w->ended || haw_channel_queued(w->channel) < QUEUED_MAX || !running(w);
+	return w->ended || haw_channel_queued(w->channel) < QUEUED_MAX || !cp_wire_running(w);
 }
 
 bool cp_wire_send(struct cp_wire *w, const void *data, size_t len)
@@ -414,7 +446,7 @@ bool cp_wire_send(struct cp_wire *w, const void *data, size_t len)
 
 	if (!w->channel)
 		return send_fd(w, data, len);
-	while (len > 0 && running(w)) {
+	while (len > 0 && cp_wire_running(w)) {
 		ptrdiff_t n = haw_channel_send(w->channel, p, len, NULL);
 
 		if (n < 0 && n != HAW_EAGAIN)
@@ -423,7 +455,7 @@ bool cp_wire_send(struct cp_wire *w, const void *data, size_t len)
 			p += n;
 			len -= (size_t)n;
 		} else {
-			cp_session_run(w->s, has_room, no_turn, w);
+			cp_session_run(w->s, cp_wire_has_room, no_turn, w);
 		}
 	}
 	return len == 0;
@@ -441,74 +473,13 @@ bool cp_wire_lend(struct cp_wire *w, const void *data, size_t len, void (*releas
 		release(user);
 		return good;
 	}
-	if (!has_room(w))
-		cp_session_run(w->s, has_room, no_turn, w);
-	good = !w->ended && running(w) &&
+	if (!cp_wire_has_room(w))
+		cp_session_run(w->s, cp_wire_has_room, no_turn, w);
+	good = !w->ended && cp_wire_running(w) &&
 	       haw_channel_send_ref(w->channel, none, (haw_span){data, len}, release, user, NULL) == 0;
 	if (!good)
 		release(user);
 	return good;
-}
-
-/* ---- Two of them ---- */
-
-struct join {
-	struct cp_wire *from, *to;
-	bool over;
-};
-
-/* All that has come, as far as the other side takes it. False at its end. */
-static bool move(struct cp_wire *from, struct cp_wire *to)
-{
-	for (;;) {
-		uint8_t *piece;
-		ptrdiff_t n;
-
-		if (to->channel && !has_room(to))
-			return true;
-		piece = malloc(PIECE);
-		n = piece ? receive(from, piece, PIECE) : 0;
-		if (n <= 0) {
-			free(piece);
-			return n == HAW_EAGAIN;
-		}
-		from->s->report.bytes += (uint64_t)n;
-		if (!cp_wire_lend(to, piece, (size_t)n, free, piece))
-			return false;
-	}
-}
-
-static bool is_over(void *user)
-{
-	const struct join *j = user;
-
-	return j->over || !running(j->from) || !running(j->to);
-}
-
-static void move_both(void *user)
-{
-	struct join *j = user;
-
-	j->over = j->over || !move(j->from, j->to) || !move(j->to, j->from);
-}
-
-void cp_wire_join(struct cp_wire *from, struct cp_wire *to)
-{
-	struct join j = {.from = from, .to = to};
-
-	if (from->channel && to->channel) {
-		cp_session_run(from->s, is_over, move_both, &j);
-		return;
-	}
-	while (!is_over(&j)) {
-		struct pollfd both[2] = {{.fd = from->fd, .events = POLLIN},
-					 {.fd = to->fd, .events = POLLIN}};
-
-		poll(both, 2, TURN_MS);
-		from->s->stopped |= cp_interrupted() != 0;
-		move_both(&j);
-		cp_report_progress(&from->s->report);
-	}
 }
 
 /* ---- The end ---- */
@@ -526,7 +497,7 @@ static bool has_ended(void *user)
 	while (haw_channel_recv(e->w->channel, HAW_STREAM_DATA, ignored, sizeof(ignored), NULL) > 0)
 		;
 	return haw_channel_exit_status(e->w->channel, NULL) >= 0 || !haw_channel_is_open(e->w->channel) ||
-	       !running(e->w) || cp_now_ns() > e->deadline_ns;
+	       !cp_wire_running(e->w) || cp_now_ns() > e->deadline_ns;
 }
 
 static void say_signal(struct cp_wire *w, const char *name)
@@ -564,7 +535,7 @@ int64_t cp_wire_close(struct cp_wire *w)
 		tell_cut(w);
 		return -1;
 	}
-	if (running(w) && haw_channel_send_eof(w->channel, NULL) == 0)
+	if (cp_wire_running(w) && haw_channel_send_eof(w->channel, NULL) == 0)
 		cp_session_run(w->s, has_ended, no_turn, &e);
 	status = haw_channel_exit_status(w->channel, &signal_name);
 	if (signal_name)

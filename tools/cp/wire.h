@@ -6,6 +6,7 @@
 #ifndef CP_WIRE_H
 #define CP_WIRE_H
 
+#include "program.h"
 #include "session.h"
 
 enum { CP_WIRE_BUFFER = 64 << 10 };
@@ -38,6 +39,8 @@ struct cp_wire {
 /* Run COMMAND on the server of S, whose connection is waited for. Reports what fails, but not that the
  * connection was cut (cp_wire_is_cut): then it is to be tried again, by the caller, when this is closed. */
 bool cp_wire_open(struct cp_wire *w, struct cp_session *s, const char *command);
+/* The same for scp on the first of two hosts. */
+bool cp_wire_open_origin(struct cp_wire *w, struct cp_session *s, const char *const words[CP_ORIGIN_WORDS]);
 /* The next byte, or -1 at the end of the stream, or of the run. */
 int cp_wire_byte(struct cp_wire *w);
 /* A line of fewer than SIZE bytes into LINE, without its end; a terminator is added. Its length, -1 at the
@@ -58,5 +61,13 @@ void cp_wire_join(struct cp_wire *from, struct cp_wire *to);
 bool cp_wire_is_cut(const struct cp_wire *w);
 /* The end: wait for that of the command. Returns its status, or -1 if it is not known. */
 int64_t cp_wire_close(struct cp_wire *w);
+
+/* ---- Among the files of it ---- */
+
+bool cp_wire_running(const struct cp_wire *w);
+/* What is there, at most LEN bytes, or HAW_EAGAIN, or 0 at the end. */
+ptrdiff_t cp_wire_receive(struct cp_wire *w, void *buffer, size_t len);
+/* Whether more may be queued (USER: the wire), or never will. */
+bool cp_wire_has_room(void *user);
 
 #endif
