@@ -140,6 +140,15 @@ def without_record(world):
         says(result, 'compared')
 
 
+def within_the_rate(world):
+    """Reading back counts for --bwlimit."""
+    with Killed(world, True, options=()) as k:
+        result, resumed = k.go_on('--bwlimit', '8M')
+        check(resumed > 4 << 20, f'{resumed} bytes were there')
+        # All of the source's length, about: read back what was there, sent the rest.
+        check(0.85 * SIZE / (8 << 20) < result.seconds < 2 * SIZE / (8 << 20) + 2, f'{result.seconds} s')
+
+
 def tree(world, up):
     """Partial files inside a tree are found too."""
     source, target = world.path(b'tree'), world.path(b'tree')
@@ -171,6 +180,7 @@ def tests():
         for test in (damaged_record, source_changed, lying_part, link_in_its_place, tree):
             yield f'{test.__name__} {word}', test, (up,)
     yield without_record
+    yield within_the_rate
 
 
 if __name__ == '__main__':

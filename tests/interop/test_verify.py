@@ -55,6 +55,24 @@ def no_command(world):
     server.stop()
 
 
+def within_the_rate(world, up):
+    """What is read back counts, too: for --bwlimit and for -l, of one large file and of many small ones."""
+    server = world.new_server(options=['ForceCommand internal-sftp'], subsystem='internal-sftp')
+    client = world.new_client(server)
+    source = world.path(b'tree')
+    trees.make_many(source, 64, 16384)
+    trees.make_file(os.path.join(source, b'large'), 1 << 20)
+    for limit in (('--bwlimit', '2M'), ('-l', str(16 * 1024))):
+        target = world.path(b'tree')
+        result = client.cp('--json', '--verify', '-r', *limit, *operands(client, source, target, up))
+        succeeded(result)
+        same(source, target)
+        verified(result, read_back=65)
+        # A tenth of a second's worth may gather, and what is sent or asked for last is not waited for.
+        check(2 - 0.4 < result.seconds < 2 + 2, f'{result.seconds} s')
+    server.stop()
+
+
 def wrong_output(world):
     """What is no output of sha256sum, or a wrong hash, is not believed: the file is read back."""
     for number, script in enumerate((
@@ -115,6 +133,7 @@ def tests():
     for up in (True, False):
         word = 'upload' if up else 'download'
         yield f'by command and reading {word}', by_command_and_reading, (up,)
+        yield f'within the rate {word}', within_the_rate, (up,)
     for kind in ('right', 'wrong', 'short'):
         yield f'check-file {kind}', by_check_file, (kind,)
     yield from [no_command, wrong_output, bad_disk]

@@ -62,6 +62,33 @@ static void rest(const struct cp_flow *flow)
 		nanosleep(&pause, NULL);
 }
 
+bool cp_session_paces(struct cp_session *s, uint64_t len, struct cp_paced *paced)
+{
+	if (cp_rate_room(&s->flow.rate, cp_now_ns())) {
+		cp_rate_take(&s->flow.rate, len);
+		return true;
+	}
+	if (!paced->queued) {
+		paced->queued = true;
+		paced->next = NULL;
+		*(s->paced ? s->paced_end : &s->paced) = paced;
+		s->paced_end = &paced->next;
+	}
+	return false;
+}
+
+/* One at a time, in order, so that none of many starves. */
+static void run_paced(struct cp_session *s)
+{
+	struct cp_paced *paced;
+
+	while ((paced = s->paced) && (!cp_running(s) || cp_rate_room(&s->flow.rate, cp_now_ns()))) {
+		s->paced = paced->next;
+		paced->queued = false;
+		paced->again(paced->user);
+	}
+}
+
 void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*turn)(void *user), void *user)
 {
 	uint64_t deadline = 0;
@@ -81,6 +108,7 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 		cp_remote_turn(s);
 		if (s->companion)
 			cp_remote_turn(s->companion);
+		run_paced(s);
 		turn(user);
 		cp_report_progress(&s->report);
 	}

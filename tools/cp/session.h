@@ -47,10 +47,19 @@ struct cp_remote {
 	void *batch_user;
 };
 
+/* Who waits until the limit on the rate has room (--bwlimit). Belongs to the waiter; AGAIN is called once. */
+struct cp_paced {
+	struct cp_paced *next;
+	void (*again)(void *user);
+	void *user;
+	bool queued;
+};
+
 struct cp_session {
 	const struct cp_args *args;
 	struct cp_report report;
 	struct cp_flow flow;
+	struct cp_paced *paced, **paced_end;
 	mode_t umask;
 	bool several;		/* sources, perhaps elsewhere: the destination is a directory */
 
@@ -140,6 +149,9 @@ bool cp_running(const struct cp_session *s);
 /* An operation has failed with CODE, the details in ERR: true if that was the session's end, which is
  * then reported, and false if it concerns this operation only. */
 bool cp_session_ended(struct cp_session *s, int code, const haw_error *err);
+/* What reads back, outside of the flow of data, asks for LEN bytes: false if the rate has no room for them. Then
+ * PACED is called with the turn that has, or that ends everything. */
+bool cp_session_paces(struct cp_session *s, uint64_t len, struct cp_paced *paced);
 /* Turn the loop until FINISHED says so; draws the progress and notices signals. */
 void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*turn)(void *user), void *user);
 /* Wait for OP, which stays the caller's, and return its result. OP may be NULL: it could not be started,

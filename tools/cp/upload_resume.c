@@ -22,6 +22,7 @@ static const uint64_t record_every_ns = 1000000000;
 struct back {
 	struct cp_up_file *f;
 	struct cp_file *file;
+	struct cp_paced paced;
 	uint64_t size, next;
 	unsigned pending;
 	bool failed;
@@ -143,7 +144,7 @@ static void settle(struct back *b)
 {
 	struct cp_up_file *f = b->f;
 
-	if (b->pending > 0)
+	if (b->pending > 0 || b->paced.queued)
 		return;
 	if (b->file)
 		cp_file_close(b->file, ignored, NULL, NULL);
@@ -175,9 +176,12 @@ static void piece_came(void *user, struct cp_reply *reply)
 	struct back *b = p->b;
 	int code = cp_reply_result(reply, NULL);
 
+	uint32_t count = code == 0 ? cp_reply_count(reply) : 0;
+
 	b->pending--;
+	cp_rate_return(&session(b->f)->flow.rate, p->len - count);
 	if (code == 0 && !p->differs)
-		cp_ranges_add(&b->f->have, p->offset, p->offset + cp_reply_count(reply));
+		cp_ranges_add(&b->f->have, p->offset, p->offset + count);
 	else if (code < 0 && code != HAW_EEND)
 		b->failed = true;
 	free(p);
@@ -185,19 +189,29 @@ static void piece_came(void *user, struct cp_reply *reply)
 	settle(b);
 }
 
+/* The rate has room again, or nothing goes on. */
+static void paced(void *user)
+{
+	struct back *b = user;
+
+	read_more(b);
+	settle(b);
+}
+
 static void read_more(struct back *b)
 {
 	struct cp_session *s = session(b->f);
-	uint64_t most = s->limits.read < PIECE ? s->limits.read : PIECE;
+	uint32_t most =
+		cp_rate_piece(&s->flow.rate, s->limits.read < PIECE ? (uint32_t)s->limits.read : PIECE);
 
 	while (!b->failed && cp_running(s) && b->pending < PIECES && b->next < b->size) {
-		struct piece *p = calloc(1, sizeof(*p));
+		uint32_t len = (uint32_t)(b->size - b->next < most ? b->size - b->next : most);
+		struct piece *p;
 		haw_error err;
 
-		if (!p)
+		if (!cp_session_paces(s, len, &b->paced) || !(p = calloc(1, sizeof(*p))))
 			break;
-		*p = (struct piece){.b = b, .offset = b->next};
-		p->len = (uint32_t)(b->size - b->next < most ? b->size - b->next : most);
+		*p = (struct piece){.b = b, .offset = b->next, .len = len};
 		if (!cp_file_read(b->file, p->offset, p->len, view_came, piece_came, p, &err)) {
 			free(p);
 			break;
@@ -228,6 +242,7 @@ static void read_back(struct cp_up_file *f, uint64_t size)
 	if (b) {
 		*b = (struct back){
 			.f = f, .size = size < f->source.size ? size : f->source.size, .pending = 1};
+		b->paced = (struct cp_paced){.again = paced, .user = b};
 		if (cp_sftp_open(session(f), f->path, HAW_OPEN_READ, &none, opened, b, &err))
 			return;
 	}

@@ -23,6 +23,7 @@ struct verify {
 	struct cp_verify_local local;
 	enum cp_verify_method method;
 	struct cp_file *file;
+	struct cp_paced paced;
 	uint64_t next;
 	unsigned pending;
 	bool differs, failed, closed;
@@ -117,7 +118,7 @@ static void ignored(void *user, struct cp_reply *reply)
 
 static void settle(struct verify *v)
 {
-	if (v->pending > 0)
+	if (v->pending > 0 || v->paced.queued)
 		return;
 	if (v->file)
 		cp_file_close(v->file, ignored, NULL, NULL);
@@ -141,6 +142,18 @@ static void view_came(void *user, uint64_t offset, haw_span view)
 
 static bool ask(struct verify *v, uint64_t offset, uint32_t len);
 
+/* The rate has room again, or nothing goes on. */
+static void paced(void *user)
+{
+	struct verify *v = user;
+	const haw_error stopped = {.code = HAW_ECANCELED, .message = "interrupted"};
+
+	if (!cp_running(v->s))
+		fail(v, &stopped);
+	read_more(v);
+	settle(v);
+}
+
 static void piece_came(void *user, struct cp_reply *reply)
 {
 	struct piece *p = user;
@@ -150,14 +163,15 @@ static void piece_came(void *user, struct cp_reply *reply)
 	uint32_t count = code == 0 ? cp_reply_count(reply) : 0;
 
 	v->pending--;
+	cp_rate_return(&v->s->flow.rate, p->len - count);
 	if (code == HAW_EEND)
 		v->differs |= p->offset < v->local.size;
 	else if (code < 0)
 		fail(v, &err);
 	else if (p->offset == v->local.size)
 		v->differs = true; /* it goes on behind the end */
-	else if (count < p->len && !v->differs)
-		ask(v, p->offset + count, p->len - count);
+	else if (count < p->len && !v->differs && ask(v, p->offset + count, p->len - count))
+		cp_rate_take(&v->s->flow.rate, p->len - count);
 	free(p);
 	read_more(v);
 	settle(v);
@@ -183,13 +197,14 @@ static bool ask(struct verify *v, uint64_t offset, uint32_t len)
 /* The byte behind the end is asked for too: there must be none. */
 static void read_more(struct verify *v)
 {
-	uint64_t most = v->s->limits.read < PIECE ? v->s->limits.read : PIECE;
+	uint32_t most = cp_rate_piece(&v->s->flow.rate,
+				      v->s->limits.read < PIECE ? (uint32_t)v->s->limits.read : PIECE);
 
 	while (!v->failed && !v->differs && v->pending < PIECES && v->next <= v->local.size) {
 		uint64_t left = v->local.size - v->next;
 		uint32_t len = (uint32_t)(left == 0 ? 1 : left < most ? left : most);
 
-		if (!ask(v, v->next, len))
+		if (!cp_session_paces(v->s, len, &v->paced) || !ask(v, v->next, len))
 			break;
 		v->next += len;
 	}
@@ -295,6 +310,7 @@ bool cp_verify(struct cp_session *s, const char *remote, const struct cp_verify_
 	v->local = *local;
 	v->done = done;
 	v->user = user;
+	v->paced = (struct cp_paced){.again = paced, .user = v};
 	v->method = CP_BY_CHECK_FILE;
 	if (s->extensions & HAW_SFTP_CHECK_FILE && local->size > 0 &&
 	    cp_sftp_check_file(s, remote, "sha256,sha512", checked, v, &v->err))
