@@ -81,7 +81,9 @@ enum haw_open_flags {
 	HAW_OPEN_EXCLUSIVE = 32
 };
 
-/* Extensions of OpenSSH, as bits of haw_sftp_extensions. */
+/* Extensions of OpenSSH, and the hashes of draft-ietf-secsh-filexfer-extensions-00 §3, as bits of
+ * haw_sftp_extensions. The hashes are also presumed of a server that speaks later versions of SFTP ("versions"),
+ * for it may announce them only there; one that lacks them answers HAW_EUNSUPPORTED. */
 enum haw_sftp_extension {
 	HAW_SFTP_POSIX_RENAME = 1,
 	HAW_SFTP_STATVFS = 2,
@@ -94,7 +96,8 @@ enum haw_sftp_extension {
 	HAW_SFTP_COPY_DATA = 256,
 	HAW_SFTP_HOME_DIRECTORY = 512,
 	HAW_SFTP_USERS_GROUPS = 1024,
-	HAW_SFTP_CHECK_FILE = 2048	/* draft-ietf-secsh-filexfer-extensions-00, section 3 */
+	HAW_SFTP_CHECK_FILE = 2048,	/* check-file-name */
+	HAW_SFTP_CHECK_HANDLE = 4096	/* check-file-handle */
 };
 
 /* What the server takes (limits@openssh.com), or safe values where it does not say. */
@@ -188,6 +191,9 @@ HAW_API haw_op *haw_file_setstat_start(haw_file *file, const haw_attrs *attrs, h
 				       haw_error *err);
 HAW_API haw_op *haw_file_fsync_start(haw_file *file, haw_op_fn done, void *user, haw_error *err);
 HAW_API haw_op *haw_file_statvfs_start(haw_file *file, haw_op_fn done, void *user, haw_error *err);
+/* As haw_sftp_check_file_start of an open file. Servers want it to be open for reading. */
+HAW_API haw_op *haw_file_check_start(haw_file *file, const char *algorithms, uint64_t offset, uint64_t len,
+				     haw_op_fn done, void *user, haw_error *err);
 /* Copy on the server (copy-data); LEN 0 means to the end of FROM. */
 HAW_API haw_op *haw_file_copy_start(haw_file *from, uint64_t from_offset, uint64_t len, haw_file *to,
 				    uint64_t to_offset, haw_op_fn done, void *user, haw_error *err);

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers other than OpenSSH, each on a loopback port: Dropbear, AsyncSSH, Paramiko.
+"""Servers other than OpenSSH, each on a loopback port: Dropbear, ProFTPD, AsyncSSH, Paramiko.
 
 AsyncSSH and Paramiko are Debian's packages, so Debian's interpreter runs them, whatever python3 comes
 first in PATH.
 """
 
+import grp
 import json
 import os
 import re
@@ -62,6 +63,8 @@ class Peer:
     REKEYS = False  # whether it asks for new keys by itself when told to
     SAYS = False  # whether its log says what was negotiated
     TEXT = False  # whether it takes no names but UTF-8
+    ABSOLUTE = False  # whether it says of links where they lead, not what they hold
+    BUILT_IN = ''  # why it cannot be without SFTP
 
     def __init__(self, world, **traits):
         self.keys = world.keys
@@ -139,6 +142,7 @@ class Peer:
 class Dropbear(Peer):
     NAME = 'dropbear'
     KINDS = ('ed25519', 'ecdsa256', 'ecdsa384', 'rsa')  # it takes four
+    BUILT_IN = 'where its SFTP server is, is built in'
 
     @classmethod
     def missing(cls):
@@ -172,6 +176,58 @@ class Dropbear(Peer):
         keys = [word for kind in self.kinds for word in ('-r', self.host_key(kind))]
         return ['unshare', '--mount', 'sh', '-c', script, 'sh', 'dropbear', '-F', '-E', '-m', *keys,
                 '-P', os.path.join(self.directory, 'pid'), '-p', f'127.0.0.1:{self.port}']
+
+
+class ProFtpd(Peer):
+    """Its mod_sftp, which has an SFTP server of its own: with check-file, but without OpenSSH's limits."""
+
+    NAME = 'proftpd'
+    ABSOLUTE = True
+    BUILT_IN = 'its SFTP server is part of it'
+    MODULES = '/usr/lib/proftpd'
+
+    @classmethod
+    def missing(cls):
+        if not shutil.which('proftpd', path='/usr/sbin:/usr/bin'):
+            return 'no proftpd (package proftpd-core)'
+        return None if os.path.exists(f'{cls.MODULES}/mod_sftp.so') else 'no mod_sftp (package proftpd-mod-crypto)'
+
+    def host_key(self, kind):
+        """What is readable for others it takes for no secret; not every format of OpenSSH's is known to it."""
+        path = shutil.copy(self.keys.host[kind], os.path.join(self.directory, 'host_' + kind))
+        os.chmod(path, 0o600)
+        if kind != 'ed25519':
+            subprocess.run(['ssh-keygen', '-q', '-p', '-m', 'PEM', '-N', '', '-f', path], check=True,
+                           capture_output=True)
+        return path
+
+    def command(self):
+        user, group = user_name(), grp.getgrgid(os.getgid()).gr_name
+        hashed = subprocess.run(['openssl', 'passwd', '-6', '-stdin'], input=PASSWORD.encode(), check=True,
+                                capture_output=True).stdout.decode().strip()
+        passwd, keys = os.path.join(self.directory, 'passwd'), os.path.join(self.directory, 'keys')
+        with open(passwd, 'w') as file:
+            file.write(f'{user}:{hashed}:{os.getuid()}:{os.getgid()}::{self.home}:/bin/sh\n')
+        with open(keys, 'wb') as file:
+            for key in [self.keys.client, *self.keys.host.values()]:
+                file.write(subprocess.run(['ssh-keygen', '-e', '-m', 'RFC4716', '-f', key + '.pub'], check=True,
+                                          capture_output=True).stdout)
+        for path in (passwd, keys):
+            os.chmod(path, 0o600)
+        config = os.path.join(self.directory, 'proftpd.conf')
+        lines = [f'ModulePath {self.MODULES}', 'LoadModule mod_sftp.c', 'ServerType standalone',
+                 'DefaultAddress 127.0.0.1', 'SocketBindTight on', f'Port {self.port}', f'User {user}',
+                 f'Group {group}', f'PidFile {self.directory}/pid', 'ScoreboardFile none', 'ControlsEngine off',
+                 'WtmpLog off', 'TransferLog none', f'SystemLog {self.directory}/system', 'UseReverseDNS off',
+                 'DelayEngine off', 'AuthOrder mod_auth_file.c', f'AuthUserFile {passwd}',
+                 'AuthFileOptions InsecurePerms', 'RequireValidShell off', 'RootLogin on', 'UseFtpUsers off',
+                 'AllowOverwrite on', 'AllowStoreRestart on', 'MaxInstances none', 'Umask 022',
+                 *self.traits.get('options', ()), 'SFTPEngine on', f'SFTPLog {self.directory}/sftp',
+                 f'SFTPAuthorizedUserKeys file:{keys}',
+                 *(f'SFTPHostKey {self.host_key(kind)}' for kind in self.kinds)]
+        with open(config, 'w') as file:
+            file.write('\n'.join(lines) + '\n')
+        return ['/usr/sbin/proftpd', '-n', '-q', '-c', config]
 
 
 class PythonPeer(Peer):
@@ -209,4 +265,4 @@ class Paramiko(PythonPeer):
     TEXT = True
 
 
-PEERS = (Dropbear, AsyncSsh, Paramiko)
+PEERS = (Dropbear, ProFtpd, AsyncSsh, Paramiko)

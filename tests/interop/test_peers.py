@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Servers other than OpenSSH: Dropbear, AsyncSSH, Paramiko (peers.py).
+"""Servers other than OpenSSH: Dropbear, ProFTPD, AsyncSSH, Paramiko (peers.py).
 
 What a server offers is read from its KEXINIT, what Hawser has from `hawser ciphers`; whatever both have
 is used.
@@ -8,10 +8,12 @@ is used.
 
 import os
 import re
+import time
 
 import trees
 from client import Client
-from peers import PASSWORD, PEERS, Dropbear
+from peers import PASSWORD, PEERS
+from relay import Network
 from sshd import make_key
 from suite import Skip, check, ended, main, same, says, succeeded
 
@@ -62,6 +64,16 @@ def keep_text(root):
             os.rmdir(path) if name in names and not os.path.islink(path) else os.unlink(path)
 
 
+def keep_files(root):
+    """Remove the links, and leave the times of directories."""
+    for directory, names, files in os.walk(root):
+        before = os.stat(directory)
+        for path in (os.path.join(directory, name) for name in names + files):
+            if os.path.islink(path):
+                os.unlink(path)
+        os.utime(directory, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def trees_both_ways(world, kind):
     """Odd names, links, modes and times; a second time upon the first."""
     _, client = peer(world, kind)
@@ -72,8 +84,10 @@ def trees_both_ways(world, kind):
     for _ in range(2):
         succeeded(client.cp('-r', '-p', source, client.remote(there)))
         same(source, os.path.join(there, b'tree'), modes=True, times='s')
+        if kind.ABSOLUTE:
+            keep_files(os.path.join(there, b'tree'))
         succeeded(client.cp('-r', '-p', client.remote(os.path.join(there, b'tree')), back))
-        same(source, os.path.join(back, b'tree'), modes=True, times='s')
+        same(os.path.join(there, b'tree'), os.path.join(back, b'tree'), modes=True, times='s')
 
 
 def common(world, kind, what, offered=None):
@@ -212,9 +226,46 @@ def many_files(world, kind):
     same(source, os.path.join(back, b'tree'))
 
 
+def several_connections(world, kind):
+    """A large file among small ones over four connections, and compared afterwards."""
+    _, client = peer(world, kind)
+    source, there, back = world.path(b'tree'), world.path(b'tree'), world.path(b'tree')
+    trees.make_many(source, 60, 20_000, per_directory=20)
+    trees.make_file(os.path.join(source, b'large'), BIG)
+    for a, b, operands in ((source, there, (source, client.remote(there))),
+                           (there, back, (client.remote(there), back))):
+        result = client.cp('--json', '-r', '-j', '4', '--verify', *operands)
+        succeeded(result)
+        same(a, b)
+        check(sum(result.summary()['verified'].values()) == 61, f'{result.summary()}')
+
+
+def gone_on_with(world, kind):
+    """Killed in the middle, and resumed."""
+    server, client = peer(world, kind)
+    for up in (True, False):
+        source, target = world.path(b'f'), world.path(b'f')
+        trees.make_file(source, BIG)
+        with Network(server.port, rate=16_000_000) as network:
+            slow = Client(world.hawser, world.fresh('user'), server, network.port)
+            operands = (source, slow.remote(target)) if up else (slow.remote(source), target)
+            child = slow.start('--resume', *operands)
+            while network.forwarded['up' if up else 'down'] < BIG // 2 and child.poll() is None:
+                time.sleep(0.02)
+            child.kill()
+            child.communicate(timeout=20)
+            check(not os.path.exists(target), 'a part stands under the final name')
+            time.sleep(0.5)
+            network.rate = None
+            result = slow.cp('--json', '-v', '--resume', *operands)
+        succeeded(result)
+        check(trees.same_file(source, target), 'the copy differs')
+        check(result.summary()['resumed_bytes'] > BIG // 8, f'{result}')
+
+
 def no_sftp(world, kind):
-    if kind is Dropbear:
-        raise Skip('where its SFTP server is, is built in')
+    if kind.BUILT_IN:
+        raise Skip(kind.BUILT_IN)
     _, client = peer(world, kind, sftp=False)
     for operands in ((world.server.config, client.remote(b'/tmp/f')), (client.remote(b'/etc/hostname'), world.path(b'f'))):
         result = client.cp(*operands)
@@ -262,7 +313,7 @@ def tests(world):
         for key in ('ed25519', 'ecdsa256', 'ecdsa384', 'ecdsa521', 'rsa'):
             yield f'{kind.NAME}: login by {key}', login_by_key, (kind, key)
         for test in (trees_both_ways, many_files, login_by_password, unknown_key, rekey_from_our_side,
-                     rekey_from_its_side, big_file, no_sftp, errors_of_files, nothing_in_common):
+                     rekey_from_its_side, big_file, several_connections, gone_on_with, no_sftp, errors_of_files, nothing_in_common):
             yield f'{kind.NAME}: {test.__name__}', test, (kind,)
 
 

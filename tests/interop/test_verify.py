@@ -6,8 +6,9 @@ import os
 import sys
 
 import trees
+from peers import ProFtpd
 from sshd import SFTP_SERVER
-from suite import check, ended, main, same, says, succeeded
+from suite import Skip, check, ended, main, same, says, succeeded
 
 ODD_SFTP = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'slow_sftp.py')
 CHECK_SFTP = os.path.join(os.path.dirname(ODD_SFTP), 'check_sftp.py')
@@ -123,9 +124,50 @@ def by_check_file(world, kind):
         result = client.cp('--json', '--verify', *arguments)
         succeeded(result)
         check(trees.same_file(source, copied), 'differs')
-        verified(result, **({'check_file': 1} if kind == 'right' else {'read_back': 1}))
-    if kind == 'right':
+        verified(result, **({'check_file': 1} if kind in ('right', 'handle') else {'read_back': 1}))
+    if kind in ('right', 'handle'):
         says(result, "by the server's check-file")
+    server.stop()
+
+
+def proftpd(world, *options):
+    reason = ProFtpd.missing()
+    if reason:
+        raise Skip(reason)
+    server = ProFtpd(world, options=options)
+    return server, world.new_client(server)
+
+
+def by_proftpd(world, up, *options):
+    """A server that has check-file, but announces it only in versions of SFTP that nobody else speaks; and the
+    same with that taken away."""
+    server, client = proftpd(world, *options)
+    source = world.path(b'tree')
+    trees.make_many(source, 20, 3000)
+    trees.make_file(os.path.join(source, b'large'), (3 << 20) + 5)
+    trees.make_file(os.path.join(source, b'empty'), 0)
+    for connections in ('1', '3'):
+        target = world.path(b'tree')
+        result = client.cp('--json', '--verify', '-r', '-j', connections, *operands(client, source, target, up))
+        succeeded(result)
+        same(source, target)
+        # Nothing has no hash there.
+        verified(result, **({'read_back': 22} if options else {'check_file': 21, 'read_back': 1}))
+        says(result, 'verified by reading back', *([] if options else ["verified by the server's check-file"]))
+    server.stop()
+
+
+def by_proftpd_in_ranges(world):
+    """More than is hashed at a time. The file is one of holes, whose zeros nobody but the server reads."""
+    if os.environ.get('HAWSER_TEST_EFFORT') == 'reduced':
+        raise Skip('takes a while')
+    server, client = proftpd(world)
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 3 << 20)
+    os.truncate(source, (5 << 30) + 7)
+    result = client.cp('--json', '--verify', source, client.remote(target), timeout=200)
+    succeeded(result)
+    verified(result, check_file=1)
     server.stop()
 
 
@@ -134,7 +176,11 @@ def tests():
         word = 'upload' if up else 'download'
         yield f'by command and reading {word}', by_command_and_reading, (up,)
         yield f'within the rate {word}', within_the_rate, (up,)
-    for kind in ('right', 'wrong', 'short'):
+    for up in (True, False):
+        yield f'by ProFTPD {"upload" if up else "download"}', by_proftpd, (up,)
+    yield 'by ProFTPD without it', by_proftpd, (True, 'SFTPExtensions -checkFile')
+    yield by_proftpd_in_ranges
+    for kind in ('right', 'handle', 'wrong', 'short'):
         yield f'check-file {kind}', by_check_file, (kind,)
     yield from [no_command, wrong_output, bad_disk]
 

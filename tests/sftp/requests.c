@@ -127,6 +127,11 @@ static void fields_of_extensions(void)
 	SENT(200, "\0\0\0\24fstatvfs@openssh.com\0\0\0\1h");
 	START(haw_file_fsync_start(file, NULL, NULL, NULL));
 	SENT(200, "\0\0\0\21fsync@openssh.com\0\0\0\1h");
+	START(haw_sftp_check_file_start(s, "p", "sha256", 1, 2, NULL, NULL, NULL));
+	SENT(200, "\0\0\0\17check-file-name\0\0\0\1p\0\0\0\6sha256\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2"
+		  "\0\0\0\0");
+	START(haw_file_check_start(file, "md5", 1, 2, NULL, NULL, NULL));
+	SENT(200, "\0\0\0\21check-file-handle\0\0\0\1h\0\0\0\3md5\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0");
 	START(haw_file_copy_start(file, 1, 2, other, 3, NULL, NULL, NULL));
 	SENT(200, "\0\0\0\11copy-data\0\0\0\1h\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\1o\0\0\0\0\0\0\0\3");
 	START(haw_sftp_id_names_start(s, (const uint32_t[]){1, 2}, 2, (const uint32_t[]){3}, 1, NULL, NULL,

@@ -252,6 +252,7 @@ void reply_version(struct peer *p, bool extensions)
 		{"copy-data", "1"},
 		{"home-directory", "1"},
 		{"users-groups-by-id@openssh.com", "1"},
+		{"versions", "2,3,4,5,6"},
 	};
 
 	reply_begin(p, HAW_FXP_VERSION, HAW_SFTP_VERSION);

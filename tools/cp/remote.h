@@ -70,9 +70,12 @@ struct cp_reply *cp_sftp_open(struct cp_session *s, const char *path, uint32_t f
 struct cp_reply *cp_sftp_opendir(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
 				 haw_error *err);
 
-/* The hash of the whole file, by the server. */
+/* The hash of LEN bytes at OFFSET (LEN 0: to the end), by the server. */
 struct cp_reply *cp_sftp_check_file(struct cp_session *s, const char *path, const char *algorithms,
-				    cp_reply_fn done, void *user, haw_error *err);
+				    uint64_t offset, uint32_t len, cp_reply_fn done, void *user,
+				    haw_error *err);
+struct cp_reply *cp_file_check(struct cp_file *file, const char *algorithms, uint64_t offset, uint32_t len,
+			       cp_reply_fn done, void *user, haw_error *err);
 /* Views as of haw_file_read_start; bytes may come a second time. */
 struct cp_reply *cp_file_read(struct cp_file *file, uint64_t offset, uint32_t len, haw_sink_fn sink,
 			      cp_reply_fn done, void *user, haw_error *err);

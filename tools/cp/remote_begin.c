@@ -119,9 +119,16 @@ struct cp_reply *cp_sftp_symlink(struct cp_session *s, const char *target, const
 }
 
 struct cp_reply *cp_sftp_check_file(struct cp_session *s, const char *path, const char *algorithms,
-				    cp_reply_fn done, void *user, haw_error *err)
+				    uint64_t offset, uint32_t len, cp_reply_fn done, void *user,
+				    haw_error *err)
 {
-	return submitted(begin_two(s, CP_CHECK_FILE, path, algorithms, done, user, err));
+	struct cp_reply *r = begin_two(s, CP_CHECK_FILE, path, algorithms, done, user, err);
+
+	if (r) {
+		r->offset = offset;
+		r->flags = len;
+	}
+	return submitted(r);
 }
 
 struct cp_reply *cp_sftp_readlink(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
@@ -191,6 +198,20 @@ struct cp_reply *cp_file_write(struct cp_file *file, uint64_t offset, const void
 struct cp_reply *cp_file_stat(struct cp_file *file, cp_reply_fn done, void *user, haw_error *err)
 {
 	return submitted(begin_file(file, CP_FSTAT, done, user, err));
+}
+
+struct cp_reply *cp_file_check(struct cp_file *file, const char *algorithms, uint64_t offset, uint32_t len,
+			       cp_reply_fn done, void *user, haw_error *err)
+{
+	struct cp_reply *r = begin_file(file, CP_FCHECK, done, user, err);
+
+	if (r && !(r->to = strdup(algorithms)))
+		return no_memory(r, err);
+	if (r) {
+		r->offset = offset;
+		r->flags = len;
+	}
+	return submitted(r);
 }
 
 struct cp_reply *cp_file_setstat(struct cp_file *file, const haw_attrs *attrs, cp_reply_fn done, void *user,

@@ -404,6 +404,9 @@ void cp_file_start(struct cp_reply *r)
 	case CP_FSTAT:
 		op = haw_file_stat_start(place->file, cp_request_done, r, &err);
 		break;
+	case CP_FCHECK:
+		op = haw_file_check_start(place->file, r->to, r->offset, r->flags, cp_request_done, r, &err);
+		break;
 	case CP_FSETSTAT:
 		op = haw_file_setstat_start(place->file, &r->attrs, cp_request_done, r, &err);
 		break;

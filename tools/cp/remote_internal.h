@@ -30,6 +30,7 @@ enum cp_request_kind {
 	CP_READ, /* from here on: of an open file */
 	CP_WRITE,
 	CP_FSTAT,
+	CP_FCHECK,
 	CP_FSETSTAT,
 	CP_READDIR,
 	CP_CLOSE
@@ -48,7 +49,7 @@ struct cp_reply {
 	cp_reply_fn done;
 	void *user;
 	uint64_t offset, sent_ns;
-	uint32_t len, flags;
+	uint32_t len, flags; /* FLAGS: what else is no data, the length of what is hashed, say */
 	uint32_t moved; /* of LEN: arrived, or written and answered */
 	uint32_t kept;	/* of MOVED: by attempts before this one */
 	uint32_t part;	/* of a WRITE, sent at a time; 0: all of it */

@@ -15,7 +15,7 @@
 struct link {
 	struct cp_up_dir *dir;
 	char *local, *final, *path, *target;
-	bool temporary, cleared, replace;
+	bool temporary, cleared, replace, bare;
 };
 
 static struct cp_session *session(const struct link *l)
@@ -81,7 +81,7 @@ static void made(void *user, struct cp_reply *op)
 	haw_error err;
 	int code = cp_reply_result(op, &err);
 
-	if (code == HAW_ESTATUS && l->temporary && !l->cleared) {
+	if (code == HAW_ESTATUS && (l->temporary || l->bare) && !l->cleared) {
 		l->cleared = true;
 		remove_quietly(l, l->path);
 		make(l);
@@ -126,6 +126,12 @@ static char *read_target(int fd, const char *name)
 	return target;
 }
 
+/* ProFTPD's RENAME moves what a link leads to, instead of the link. Its REMOVE does not. */
+static bool rename_follows(const struct cp_session *s)
+{
+	return strstr(s->peer_version, "mod_sftp") != NULL;
+}
+
 void cp_up_link_add(struct cp_up_dir *dir, int fd, const char *name, const char *local)
 {
 	struct cp_session *s = dir->up->s;
@@ -142,12 +148,13 @@ void cp_up_link_add(struct cp_up_dir *dir, int fd, const char *name, const char 
 	l->target = target;
 	l->local = strdup(local);
 	l->final = cp_join(dir->final, name);
-	l->temporary = dir->kind != CP_UP_FRESH;
+	if (dir->kind == CP_UP_LISTED)
+		standing = cp_names_find(&dir->names, name);
+	l->bare = dir->kind != CP_UP_FRESH && rename_follows(s);
+	l->temporary = dir->kind != CP_UP_FRESH && !l->bare && (standing || dir->kind == CP_UP_ASKED);
 	l->path = l->temporary ? l->final ? cp_temp_path(l->final) : NULL : cp_join(dir->path, name);
 	dir->references++;
 	s->flow.files++;
-	if (dir->kind == CP_UP_LISTED)
-		standing = cp_names_find(&dir->names, name);
 	l->replace = standing != NULL;
 	if (!l->local || !l->final || !l->path) {
 		cp_report_failed(&s->report, local, "out of memory");

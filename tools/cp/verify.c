@@ -14,6 +14,9 @@
 /* Smaller files are read back: that is one request, where a command is a process on the server. */
 enum { EXEC_LEAST = 1 << 20, PIECE = 128 << 10, PIECES = 8 };
 
+/* The server hashes so much at a time: it is deaf meanwhile, and ProFTPD cannot count beyond 4 GiB. */
+enum { HASH_MOST = 1 << 30 };
+
 const char *const cp_verify_words[CP_METHODS] = {"by the server's check-file", "by sha256sum on the server",
 						 "by reading back"};
 
@@ -24,9 +27,11 @@ struct verify {
 	enum cp_verify_method method;
 	struct cp_file *file;
 	struct cp_paced paced;
-	uint64_t next;
+	uint64_t next;	 /* to be read back from here */
+	uint64_t hashed; /* up to here the server's hashes are right */
 	unsigned pending;
-	bool differs, failed, closed;
+	bool differs, failed;
+	bool by_handle; /* check-file-handle, since check-file-name is not to be had */
 	haw_error err;
 	uint8_t buffer[PIECE];
 	void (*done)(void *user, enum cp_verdict verdict, enum cp_verify_method method, const haw_error *err);
@@ -76,15 +81,17 @@ static const uint8_t *bytes_here(struct verify *v, uint64_t offset, size_t len)
 	return v->buffer;
 }
 
-static ptrdiff_t hash_here(struct verify *v, const char *algorithm, uint8_t out[HAW_HASH_MAX])
+/* Of what is from BEGIN to END. */
+static ptrdiff_t hash_here(struct verify *v, const char *algorithm, uint64_t begin, uint64_t end,
+			   uint8_t out[HAW_HASH_MAX])
 {
 	haw_hash *hash = haw_hash_new(algorithm, NULL);
 	const uint8_t *bytes = NULL;
 	ptrdiff_t len = -1;
-	uint64_t at = 0;
+	uint64_t at = begin;
 
-	while (hash && at < v->local.size) {
-		size_t n = v->local.size - at < PIECE ? (size_t)(v->local.size - at) : PIECE;
+	while (hash && at < end) {
+		size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
 
 		bytes = bytes_here(v, at, n);
 		if (!bytes)
@@ -92,16 +99,17 @@ static ptrdiff_t hash_here(struct verify *v, const char *algorithm, uint8_t out[
 		haw_hash_add(hash, bytes, n);
 		at += n;
 	}
-	if (hash && at == v->local.size)
+	if (hash && at == end)
 		len = haw_hash_end(hash, out, NULL);
 	haw_hash_free(hash);
 	return len;
 }
 
-static bool is_hash_here(struct verify *v, const char *algorithm, const uint8_t *hash, size_t len)
+static bool is_hash_here(struct verify *v, const char *algorithm, uint64_t begin, uint64_t end,
+			 const uint8_t *hash, size_t len)
 {
 	uint8_t own[HAW_HASH_MAX];
-	ptrdiff_t own_len = hash_here(v, algorithm, own);
+	ptrdiff_t own_len = hash_here(v, algorithm, begin, end, own);
 
 	return own_len > 0 && (size_t)own_len == len && memcmp(own, hash, len) == 0;
 }
@@ -210,6 +218,8 @@ static void read_more(struct verify *v)
 	}
 }
 
+static bool ask_hash(struct verify *v);
+
 static void opened(void *user, struct cp_reply *reply)
 {
 	struct verify *v = user;
@@ -220,29 +230,41 @@ static void opened(void *user, struct cp_reply *reply)
 		fail(v, &err);
 	} else {
 		v->file = cp_reply_file(reply);
+		if (v->by_handle && ask_hash(v))
+			return;
+		v->method = CP_BY_READING;
 		read_more(v);
 	}
 	settle(v);
 }
 
 /* Nothing may be called back from within CP_VERIFY: what fails at once fails with the answer. */
-static bool read_back(struct verify *v)
+static bool open_there(struct verify *v)
 {
 	const haw_attrs none = {0};
 
-	v->method = CP_BY_READING;
 	if (!cp_sftp_open(v->s, v->remote, HAW_OPEN_READ, &none, opened, v, &v->err))
 		return false;
 	v->pending++;
 	return true;
 }
 
+static bool read_back(struct verify *v)
+{
+	v->method = CP_BY_READING;
+	return open_there(v);
+}
+
 static void read_back_or_fail(struct verify *v)
 {
-	if (read_back(v))
-		return;
-	v->failed = true;
-	finish(v);
+	if (v->file) {
+		v->method = CP_BY_READING;
+		read_more(v);
+		settle(v);
+	} else if (!read_back(v)) {
+		v->failed = true;
+		finish(v);
+	}
 }
 
 /* ---- By hashes ---- */
@@ -251,8 +273,8 @@ static void summed(void *user, const uint8_t *hash)
 {
 	struct verify *v = user;
 
-	if (hash && is_hash_here(v, "sha256", hash, CP_HASH_SIZE))
-		finish(v);
+	if (hash && is_hash_here(v, "sha256", 0, v->local.size, hash, CP_HASH_SIZE))
+		settle(v);
 	else
 		read_back_or_fail(v);
 }
@@ -278,21 +300,68 @@ static bool sum(struct verify *v)
 	return cp_sftp_realpath(v->s, v->remote, resolved, v, &v->err) != NULL;
 }
 
+/* The end of the range that is hashed next. The last one goes to the end of the file there, wherever that is. */
+static uint64_t hash_end(const struct verify *v)
+{
+	uint64_t left = v->local.size - v->hashed;
+
+	return v->hashed + (left > HASH_MOST ? HASH_MOST : left);
+}
+
+/* Whether the hash in REPLY, if there is one (*SAID), is that of the range here. */
+static bool is_right(struct verify *v, const struct cp_reply *reply, bool *said)
+{
+	haw_span algorithm, hash = cp_reply_hash(reply, &algorithm);
+	const char *name = haw_span_is(algorithm, "sha256")   ? "sha256"
+			   : haw_span_is(algorithm, "sha512") ? "sha512"
+							      : NULL;
+
+	*said = hash.len > 0;
+	return *said && name && is_hash_here(v, name, v->hashed, hash_end(v), hash.ptr, hash.len);
+}
+
+/* A server that does not know the request is not asked for each file. True if the other form is tried. */
+static bool is_refused(struct verify *v)
+{
+	v->s->extensions &= ~(uint32_t)(v->by_handle ? HAW_SFTP_CHECK_HANDLE : HAW_SFTP_CHECK_FILE);
+	if (v->by_handle || !(v->s->extensions & HAW_SFTP_CHECK_HANDLE))
+		return false;
+	v->by_handle = true;
+	return open_there(v);
+}
+
 static void checked(void *user, struct cp_reply *reply)
 {
 	struct verify *v = user;
-	haw_span algorithm, hash = {NULL, 0};
-	bool known = false;
+	int code = cp_reply_result(reply, NULL);
+	bool said = false;
 
-	if (cp_reply_result(reply, NULL) == 0)
-		hash = cp_reply_hash(reply, &algorithm);
-	if (hash.len > 0)
-		known = haw_span_is(algorithm, "sha256") || haw_span_is(algorithm, "sha512");
-	if (known &&
-	    is_hash_here(v, haw_span_is(algorithm, "sha256") ? "sha256" : "sha512", hash.ptr, hash.len))
-		finish(v);
-	else if (hash.len > 0 || !sum(v))
+	v->pending--;
+	if (code == 0 && is_right(v, reply, &said)) {
+		v->hashed = hash_end(v);
+		if (v->hashed == v->local.size)
+			settle(v);
+		else if (!ask_hash(v))
+			read_back_or_fail(v);
+	} else if (code == HAW_EUNSUPPORTED && is_refused(v)) {
+		return;
+	} else if (said || !sum(v)) {
 		read_back_or_fail(v);
+	}
+}
+
+static bool ask_hash(struct verify *v)
+{
+	uint64_t end = hash_end(v);
+	uint32_t len = end < v->local.size ? (uint32_t)(end - v->hashed) : 0;
+	const char *algorithms = "sha256,sha512";
+	struct cp_reply *reply =
+		v->by_handle
+			? cp_file_check(v->file, algorithms, v->hashed, len, checked, v, &v->err)
+			: cp_sftp_check_file(v->s, v->remote, algorithms, v->hashed, len, checked, v, &v->err);
+
+	v->pending += reply != NULL;
+	return reply != NULL;
 }
 
 bool cp_verify(struct cp_session *s, const char *remote, const struct cp_verify_local *local,
@@ -312,9 +381,12 @@ bool cp_verify(struct cp_session *s, const char *remote, const struct cp_verify_
 	v->user = user;
 	v->paced = (struct cp_paced){.again = paced, .user = v};
 	v->method = CP_BY_CHECK_FILE;
-	if (s->extensions & HAW_SFTP_CHECK_FILE && local->size > 0 &&
-	    cp_sftp_check_file(s, remote, "sha256,sha512", checked, v, &v->err))
-		return true;
+	if (local->size > 0 && s->extensions & (HAW_SFTP_CHECK_FILE | HAW_SFTP_CHECK_HANDLE)) {
+		v->by_handle = !(s->extensions & HAW_SFTP_CHECK_FILE);
+		if (v->by_handle ? open_there(v) : ask_hash(v))
+			return true;
+		v->by_handle = false;
+	}
 	if (sum(v) || read_back(v))
 		return true;
 	free(v->remote);

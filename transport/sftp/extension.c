@@ -22,8 +22,13 @@ static const struct {
 	{.name = "copy-data", .version = "1", .bit = HAW_SFTP_COPY_DATA},
 	{.name = "home-directory", .version = "1", .bit = HAW_SFTP_HOME_DIRECTORY},
 	{.name = "users-groups-by-id@openssh.com", .version = "1", .bit = HAW_SFTP_USERS_GROUPS},
-	/* Announced as what both its requests have in common, with whatever its data say. */
+	/* Announced as what both its requests have in common, with whatever its data say, or each for itself. A
+	 * server that speaks later versions too may announce it only there (ProFTPD): that is found out. */
 	{.name = "check-file", .request = "check-file-name", .bit = HAW_SFTP_CHECK_FILE},
+	{.name = "check-file", .request = "check-file-handle", .bit = HAW_SFTP_CHECK_HANDLE},
+	{.name = "check-file-name", .bit = HAW_SFTP_CHECK_FILE},
+	{.name = "check-file-handle", .bit = HAW_SFTP_CHECK_HANDLE},
+	{.name = "versions", .bit = HAW_SFTP_CHECK_FILE | HAW_SFTP_CHECK_HANDLE},
 };
 
 enum { EXTENSION_COUNT = sizeof(extensions) / sizeof(extensions[0]) };
@@ -37,12 +42,14 @@ const char *haw_sftp_extension_name(enum haw_sftp_extension extension)
 	return "";
 }
 
-uint32_t haw_sftp_extension_bit(haw_span name, haw_span version)
+uint32_t haw_sftp_extension_bits(haw_span name, haw_span version)
 {
+	uint32_t bits = 0;
+
 	for (size_t i = 0; i < EXTENSION_COUNT; i++) {
 		if (haw_span_is(name, extensions[i].name) &&
 		    (!extensions[i].version || haw_span_is(version, extensions[i].version)))
-			return extensions[i].bit;
+			bits |= extensions[i].bit;
 	}
-	return 0;
+	return bits;
 }

@@ -172,6 +172,20 @@ haw_op *haw_file_fsync_start(haw_file *file, haw_op_fn done, void *user, haw_err
 	return haw_sftp_submit(r, err);
 }
 
+haw_op *haw_file_check_start(haw_file *file, const char *algorithms, uint64_t offset, uint64_t len,
+			     haw_op_fn done, void *user, haw_error *err)
+{
+	struct haw_sftp_request *r = haw_sftp_begin_extended(
+		file->sftp, HAW_EXPECTS_HASH, HAW_SFTP_CHECK_HANDLE,
+		handle_size(file) + haw_sftp_check_size(algorithms), done, user, err);
+
+	if (!r)
+		return NULL;
+	put_handle(file);
+	haw_sftp_put_check(&file->sftp->message, algorithms, offset, len);
+	return haw_sftp_submit(r, err);
+}
+
 haw_op *haw_file_statvfs_start(haw_file *file, haw_op_fn done, void *user, haw_error *err)
 {
 	struct haw_sftp_request *r = haw_sftp_begin_extended(

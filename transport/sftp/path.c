@@ -196,18 +196,28 @@ haw_op *haw_sftp_home_start(haw_sftp *sftp, const char *user_name, haw_op_fn don
 
 /* ---- Hashes ---- */
 
+size_t haw_sftp_check_size(const char *algorithms)
+{
+	return 4 + strlen(algorithms) + 8 + 8 + 4;
+}
+
+void haw_sftp_put_check(haw_message *m, const char *algorithms, uint64_t offset, uint64_t len)
+{
+	haw_put_string(m, algorithms, strlen(algorithms));
+	haw_put_u64(m, offset);
+	haw_put_u64(m, len);
+	haw_put_u32(m, 0); /* one hash for all of it */
+}
+
 haw_op *haw_sftp_check_file_start(haw_sftp *sftp, const char *path, const char *algorithms, uint64_t offset,
 				  uint64_t len, haw_op_fn done, void *user, haw_error *err)
 {
 	struct haw_sftp_request *r = begin_extended(sftp, HAW_EXPECTS_HASH, HAW_SFTP_CHECK_FILE, path,
-						    4 + strlen(algorithms) + 8 + 8 + 4, done, user, err);
+						    haw_sftp_check_size(algorithms), done, user, err);
 
 	if (!r)
 		return NULL;
-	haw_put_string(&sftp->message, algorithms, strlen(algorithms));
-	haw_put_u64(&sftp->message, offset);
-	haw_put_u64(&sftp->message, len);
-	haw_put_u32(&sftp->message, 0); /* one hash for all of it */
+	haw_sftp_put_check(&sftp->message, algorithms, offset, len);
 	return submit(r, err);
 }
 

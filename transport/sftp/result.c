@@ -187,13 +187,16 @@ static int take_id_names(struct haw_sftp_request *r, haw_message *m, haw_error *
 	return 0;
 }
 
-/* Kept as names of an id are: the algorithm in place of users, the hash in place of groups. */
+/* Kept as names of an id are: the algorithm in place of users, the hash in place of groups. ProFTPD leaves out the
+ * extension's name, which the draft has in front. */
 static int take_hash(struct haw_sftp_request *r, haw_message *m, haw_error *err)
 {
-	haw_span name = haw_get_string(m), algorithm = haw_get_string(m), hash = haw_message_remainder(m);
+	haw_span name = haw_get_string(m);
+	haw_span algorithm = haw_span_is(name, "check-file") ? haw_get_string(m) : name;
+	haw_span hash = haw_message_remainder(m);
 	uint8_t *bytes;
 
-	if (!haw_message_ok(m) || !haw_span_is(name, "check-file") || algorithm.len == 0 ||
+	if (!haw_message_ok(m) || algorithm.len == 0 ||
 	    algorithm.len > HAW_SFTP_ALGORITHM_MAX || hash.len == 0 || hash.len > HAW_SFTP_HASH_MAX)
 		return malformed(err, "hash of a file");
 	bytes = malloc(algorithm.len + hash.len);

@@ -100,7 +100,7 @@ int haw_sftp_take_version(struct haw_sftp *sftp, haw_message *m, haw_error *err)
 		haw_span name = haw_get_string(m), data = haw_get_string(m);
 
 		if (haw_message_ok(m))
-			sftp->extensions |= haw_sftp_extension_bit(name, data);
+			sftp->extensions |= haw_sftp_extension_bits(name, data);
 	}
 	if (!haw_message_ok(m))
 		return haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,

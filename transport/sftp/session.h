@@ -290,7 +290,10 @@ int haw_sftp_status(const struct haw_sftp_request *request, haw_message *m, haw_
 /* The name of the extension with this bit. */
 const char *haw_sftp_extension_name(enum haw_sftp_extension extension);
 /* The bit of an extension that the server announces, 0 if it is none of ours. */
-uint32_t haw_sftp_extension_bit(haw_span name, haw_span version);
+uint32_t haw_sftp_extension_bits(haw_span name, haw_span version);
+/* What a request for a hash has behind its path or handle. */
+size_t haw_sftp_check_size(const char *algorithms);
+void haw_sftp_put_check(haw_message *m, const char *algorithms, uint64_t offset, uint64_t len);
 
 /* ---- attrs.c ---- */
 
