@@ -109,6 +109,8 @@ void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*t
 		if (s->companion)
 			cp_remote_turn(s->companion);
 		run_paced(s);
+		if (s->companion)
+			run_paced(s->companion);
 		turn(user);
 		cp_report_progress(&s->report);
 	}
