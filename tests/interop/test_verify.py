@@ -164,7 +164,7 @@ def by_proftpd_in_ranges(world):
     server, client = proftpd(world)
     source, target = world.path(b'f'), world.path(b'f')
     trees.make_file(source, 3 << 20)
-    os.truncate(source, (5 << 30) + 7)
+    os.truncate(source, (4 << 30) + 7)
     result = client.cp('--json', '--verify', source, client.remote(target), timeout=200)
     succeeded(result)
     verified(result, check_file=1)

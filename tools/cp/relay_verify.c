@@ -32,6 +32,7 @@ struct comparison {
 	struct cp_relay_file *f;
 	struct side sides[2];
 	enum cp_verify_method method;
+	struct cp_paced paced;
 	unsigned pending; /* requests, or pieces */
 	uint64_t next;
 	bool differs;
@@ -166,7 +167,7 @@ static uint32_t piece_size(const struct comparison *c)
 	for (int i = 0; i < 2; i++)
 		if (most > c->sides[i].s->limits.read)
 			most = c->sides[i].s->limits.read;
-	return (uint32_t)most;
+	return cp_rate_piece(&c->f->r->from->flow.rate, (uint32_t)most);
 }
 
 /* The byte behind the end is asked for too: there must be none. */
@@ -180,12 +181,18 @@ static void read_more(struct comparison *c)
 		uint64_t left = end - c->next;
 		uint32_t len = left == 0 ? 1 : left < most ? (uint32_t)left : most;
 
-		if (!ask(c, c->next, len))
+		/* Each side's line carries it once. */
+		if (!cp_session_paces(c->f->r->from, len, &c->paced) || !ask(c, c->next, len))
 			break;
 		c->next += len;
 	}
-	if (c->pending == 0)
+	if (c->pending == 0 && !c->paced.queued)
 		finish(c);
+}
+
+static void paced(void *user)
+{
+	read_more(user);
 }
 
 static void opened(void *user, struct cp_reply *reply)
@@ -283,8 +290,12 @@ static void checked(void *user, struct cp_reply *reply)
 	struct side *side = user;
 	struct comparison *c = side->c;
 	haw_span algorithm, hash = {NULL, 0};
+	int code = cp_reply_result(reply, NULL);
 
-	if (cp_reply_result(reply, NULL) == 0)
+	/* It was presumed, then. */
+	if (code == HAW_EUNSUPPORTED)
+		side->s->extensions &= ~(uint32_t)HAW_SFTP_CHECK_FILE;
+	if (code == 0)
 		hash = cp_reply_hash(reply, &algorithm);
 	/* They differ in length, so that one is not taken for the other. */
 	if (hash.len > 0 && hash.len <= sizeof(side->hash) &&
@@ -311,8 +322,8 @@ static bool check_both(struct comparison *c)
 			return false;
 	c->method = CP_BY_CHECK_FILE;
 	for (int i = 0; i < 2; i++)
-		c->pending += cp_sftp_check_file(c->sides[i].s, c->sides[i].path, "sha256,sha512", checked,
-						 &c->sides[i], &err) != NULL;
+		c->pending += cp_sftp_check_file(c->sides[i].s, c->sides[i].path, "sha256,sha512", 0, 0,
+						 checked, &c->sides[i], &err) != NULL;
 	return c->pending > 0;
 }
 
@@ -323,6 +334,7 @@ bool cp_relay_verify(struct cp_relay_file *f)
 	if (!c)
 		return false;
 	c->f = f;
+	c->paced = (struct cp_paced){.again = paced, .user = c};
 	c->sides[0] = (struct side){.c = c, .s = f->r->from, .path = f->source};
 	c->sides[1] = (struct side){.c = c, .s = f->r->to, .path = f->path};
 	f->pending++;

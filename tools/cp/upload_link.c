@@ -129,7 +129,7 @@ static char *read_target(int fd, const char *name)
 /* ProFTPD's RENAME moves what a link leads to, instead of the link. Its REMOVE does not. */
 static bool rename_follows(const struct cp_session *s)
 {
-	return strstr(s->peer_version, "mod_sftp") != NULL;
+	return strstr(s->account.peer_version, "mod_sftp") != NULL;
 }
 
 void cp_up_link_add(struct cp_up_dir *dir, int fd, const char *name, const char *local)

@@ -14,8 +14,9 @@
 /* Smaller files are read back: that is one request, where a command is a process on the server. */
 enum { EXEC_LEAST = 1 << 20, PIECE = 128 << 10, PIECES = 8 };
 
-/* The server hashes so much at a time: it is deaf meanwhile, and ProFTPD cannot count beyond 4 GiB. */
-enum { HASH_MOST = 1 << 30 };
+/* The server hashes so much at a time, for ProFTPD counts to 4 GiB only. (Its 1.3.8 also takes a range behind the
+ * first, and in front of the last, for another one; then the file is read back.) */
+static const uint64_t hash_most = 3ull << 30;
 
 const char *const cp_verify_words[CP_METHODS] = {"by the server's check-file", "by sha256sum on the server",
 						 "by reading back"};
@@ -305,7 +306,7 @@ static uint64_t hash_end(const struct verify *v)
 {
 	uint64_t left = v->local.size - v->hashed;
 
-	return v->hashed + (left > HASH_MOST ? HASH_MOST : left);
+	return v->hashed + (left > hash_most ? hash_most : left);
 }
 
 /* Whether the hash in REPLY, if there is one (*SAID), is that of the range here. */
