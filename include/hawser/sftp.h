@@ -82,8 +82,8 @@ enum haw_open_flags {
 };
 
 /* Extensions of OpenSSH, and the hashes of draft-ietf-secsh-filexfer-extensions-00 §3, as bits of
- * haw_sftp_extensions. The hashes are also presumed of a server that speaks later versions of SFTP ("versions"),
- * for it may announce them only there; one that lacks them answers HAW_EUNSUPPORTED. */
+ * haw_sftp_extensions. The hashes are also presumed of a server that speaks later versions of SFTP
+ * ("versions"), for it may announce them only there; one that lacks them answers HAW_EUNSUPPORTED. */
 enum haw_sftp_extension {
 	HAW_SFTP_POSIX_RENAME = 1,
 	HAW_SFTP_STATVFS = 2,

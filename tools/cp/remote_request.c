@@ -186,8 +186,8 @@ static haw_op *start_path(struct cp_reply *r, haw_error *err)
 	case CP_OPENDIR:
 		return haw_sftp_opendir_start(sftp, r->path, cp_request_done, r, err);
 	case CP_CHECK_FILE:
-		return haw_sftp_check_file_start(sftp, r->path, r->to, r->offset, r->flags, cp_request_done, r,
-						 err);
+		return haw_sftp_check_file_start(sftp, r->path, r->to, r->offset, r->flags, cp_request_done,
+						 r, err);
 	default:
 		return NULL;
 	}

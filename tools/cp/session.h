@@ -149,8 +149,8 @@ bool cp_running(const struct cp_session *s);
 /* An operation has failed with CODE, the details in ERR: true if that was the session's end, which is
  * then reported, and false if it concerns this operation only. */
 bool cp_session_ended(struct cp_session *s, int code, const haw_error *err);
-/* What reads back, outside of the flow of data, asks for LEN bytes: false if the rate has no room for them. Then
- * PACED is called with the turn that has, or that ends everything. */
+/* What reads back, outside of the flow of data, asks for LEN bytes: false if the rate has no room for them.
+ * Then PACED is called with the turn that has, or that ends everything. */
 bool cp_session_paces(struct cp_session *s, uint64_t len, struct cp_paced *paced);
 /* Turn the loop until FINISHED says so; draws the progress and notices signals. */
 void cp_session_run(struct cp_session *s, bool (*finished)(void *user), void (*turn)(void *user), void *user);

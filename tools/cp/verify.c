@@ -14,8 +14,8 @@
 /* Smaller files are read back: that is one request, where a command is a process on the server. */
 enum { EXEC_LEAST = 1 << 20, PIECE = 128 << 10, PIECES = 8 };
 
-/* The server hashes so much at a time, for ProFTPD counts to 4 GiB only. (Its 1.3.8 also takes a range behind the
- * first, and in front of the last, for another one; then the file is read back.) */
+/* The server hashes so much at a time, for ProFTPD counts to 4 GiB only. (Its 1.3.8 also takes a range
+ * behind the first, and in front of the last, for another one; then the file is read back.) */
 static const uint64_t hash_most = 3ull << 30;
 
 const char *const cp_verify_words[CP_METHODS] = {"by the server's check-file", "by sha256sum on the server",
@@ -301,7 +301,7 @@ static bool sum(struct verify *v)
 	return cp_sftp_realpath(v->s, v->remote, resolved, v, &v->err) != NULL;
 }
 
-/* The end of the range that is hashed next. The last one goes to the end of the file there, wherever that is. */
+/* The end of the range that is hashed next. The last one goes to the end of the file there, wherever it is. */
 static uint64_t hash_end(const struct verify *v)
 {
 	uint64_t left = v->local.size - v->hashed;
@@ -359,7 +359,8 @@ static bool ask_hash(struct verify *v)
 	struct cp_reply *reply =
 		v->by_handle
 			? cp_file_check(v->file, algorithms, v->hashed, len, checked, v, &v->err)
-			: cp_sftp_check_file(v->s, v->remote, algorithms, v->hashed, len, checked, v, &v->err);
+			: cp_sftp_check_file(v->s, v->remote, algorithms, v->hashed, len, checked, v,
+					     &v->err);
 
 	v->pending += reply != NULL;
 	return reply != NULL;

@@ -22,8 +22,8 @@ static const struct {
 	{.name = "copy-data", .version = "1", .bit = HAW_SFTP_COPY_DATA},
 	{.name = "home-directory", .version = "1", .bit = HAW_SFTP_HOME_DIRECTORY},
 	{.name = "users-groups-by-id@openssh.com", .version = "1", .bit = HAW_SFTP_USERS_GROUPS},
-	/* Announced as what both its requests have in common, with whatever its data say, or each for itself. A
-	 * server that speaks later versions too may announce it only there (ProFTPD): that is found out. */
+	/* Announced as what both its requests have in common, with whatever its data say, or each for itself.
+	 * A server that speaks later versions too may announce it only there (ProFTPD): that is found out. */
 	{.name = "check-file", .request = "check-file-name", .bit = HAW_SFTP_CHECK_FILE},
 	{.name = "check-file", .request = "check-file-handle", .bit = HAW_SFTP_CHECK_HANDLE},
 	{.name = "check-file-name", .bit = HAW_SFTP_CHECK_FILE},

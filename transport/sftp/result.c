@@ -187,8 +187,8 @@ static int take_id_names(struct haw_sftp_request *r, haw_message *m, haw_error *
 	return 0;
 }
 
-/* Kept as names of an id are: the algorithm in place of users, the hash in place of groups. ProFTPD leaves out the
- * extension's name, which the draft has in front. */
+/* Kept as names of an id are: the algorithm in place of users, the hash in place of groups. ProFTPD leaves
+ * out the extension's name, which the draft has in front. */
 static int take_hash(struct haw_sftp_request *r, haw_message *m, haw_error *err)
 {
 	haw_span name = haw_get_string(m);
