@@ -301,7 +301,7 @@ static bool sum(struct verify *v)
 	return cp_sftp_realpath(v->s, v->remote, resolved, v, &v->err) != NULL;
 }
 
-/* The end of the range that is hashed next. The last one goes to the end of the file there, wherever it is. */
+/* The end of the range that is hashed next. The last one goes to the end of the file there, wherever. */
 static uint64_t hash_end(const struct verify *v)
 {
 	uint64_t left = v->local.size - v->hashed;
