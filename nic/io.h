@@ -175,6 +175,9 @@ int haw_stream_shutdown_write(struct haw_stream *stream, haw_error *err);
  * their memory is the caller's again when this returns. STREAM is gone then, except for the holder
  * of a public handle. NULL is ignored. Legal in every callback, those of this stream included. */
 void haw_stream_close(struct haw_stream *stream);
+/* What the system still holds of the bytes that were sent goes no further once the stream is closed: a peer
+ * that was given up must not receive it later. Without it the system delivers, after the close too. */
+void haw_stream_discard(struct haw_stream *stream);
 /* Bytes sent and received since the stream was made; either pointer may be NULL. */
 void haw_stream_byte_counts(const struct haw_stream *stream, uint64_t *sent, uint64_t *received);
 /* The socket behind the stream, to ask for its addresses and options; -1 if there is none. It

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "nic/stream_base.h"
 
@@ -144,6 +145,16 @@ int haw_stream_shutdown_write(struct haw_stream *stream, haw_error *err)
 		return haw_error_set(err, HAW_EINVAL, HAW_FAULT_LOCAL, 0,
 				     "the stream cannot be ended while a send is pending");
 	return stream->ops->shutdown_write(stream, err);
+}
+
+void haw_stream_discard(struct haw_stream *stream)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+	int fd = stream->closed || !stream->ops->socket ? -1 : stream->ops->socket(stream);
+
+	/* Sockets of other families take it and do nothing. */
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 void haw_stream_close(struct haw_stream *stream)

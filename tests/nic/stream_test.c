@@ -306,6 +306,45 @@ static void reset_while_sending(void)
 
 /* ---- Closing and cancelling ---- */
 
+/* What the peer has not taken yet when the stream is closed comes to it later; discarded, it does not. */
+static void discarded(bool discard)
+{
+	struct duo d;
+	size_t len = 64 << 20, got = 0;
+	struct nic_note note = {0};
+	struct haw_send send = {.count = 1, .done = nic_sent, .user = &note};
+	uint8_t *data = calloc(1, len);
+	uint64_t sent;
+	ssize_t n;
+
+	CHECK(data && duo_tcp(&d));
+	send.spans[0] = (haw_span){data, len};
+	CHECK(haw_stream_send(d.a, &send) == 0);
+	nic_for(d.io, 20);
+	haw_stream_byte_counts(d.a, &sent, NULL);
+	CHECK(sent > 0 && sent < len);
+	if (discard)
+		haw_stream_discard(d.a);
+	haw_stream_close(d.a);
+	d.a = NULL;
+	nic_for(d.io, 20);
+	while ((n = read(d.b, data, len)) > 0)
+		got += (size_t)n;
+	CHECK(discard ? n < 0 && errno == ECONNRESET && got < sent : n == 0 && got == sent);
+	duo_end(&d);
+	free(data);
+}
+
+static void close_delivers(void)
+{
+	discarded(false);
+}
+
+static void discard(void)
+{
+	discarded(true);
+}
+
 /* Pending operations are dropped, and the peer sees the end even if the loop never runs again. */
 static void close_pending(void)
 {
@@ -544,6 +583,8 @@ int main(void)
 		{"half_close", half_close},
 		{"reset", reset},
 		{"reset_while_sending", reset_while_sending},
+		{"close_delivers", close_delivers},
+		{"discard", discard},
 		{"close_pending", close_pending},
 		{"close_in_callback", close_in_callback},
 		{"cancel_receive", cancel_receive},

@@ -270,6 +270,10 @@ void haw_transport_stop(struct haw_transport *t)
 	/* The kick stays: the end that it reports needs no stream. */
 	haw_timer_cancel(t->loop->io, &t->timer);
 	haw_transport_forget_crypto(t);
+	/* Who does not answer is given up: nothing that waits for the way to open reaches it later, when
+	 * another connection may have done the same once more. */
+	if (t->stream && haw_connection_error(t->connection)->code == HAW_ETIMEDOUT)
+		haw_stream_discard(t->stream);
 	haw_stream_close(t->stream);
 	t->stream = NULL;
 	t->sending = 0;
