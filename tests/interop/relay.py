@@ -9,6 +9,7 @@ import threading
 import time
 
 UP, DOWN = 'up', 'down'
+LOGIN = 16384  # bytes that logging in takes, at most
 
 
 class Relay:
@@ -155,7 +156,9 @@ class Network:
         with self.lock:
             if self.cut_count >= self.cuts:
                 return None
-            return self.random.randint(*self.between)
+            left = self.random.randint(*self.between)
+            # A first login that fails is not tried again.
+            return left + LOGIN if self.connections == 0 else left
 
     def cut_all(self):
         """Cut every connection that is open now."""

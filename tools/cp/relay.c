@@ -214,6 +214,7 @@ void cp_relay(struct cp_session *from, struct cp_session *to, char **sources, si
 		copy_all(base, &glob, name, slash && name);
 		cp_relay_dir_put(base);
 		cp_relay_run(&r, is_finished, &r);
+		cp_remote_clean(to);
 	}
 	free(name);
 	cp_glob_free(&glob);

@@ -168,8 +168,8 @@ static void send_attrs(struct cp_relay_file *f)
 	haw_attrs attrs = {.flags = HAW_ATTR_SIZE, .size = f->end};
 	haw_error err;
 
-	/* What an earlier run has left could be longer. */
-	if (f->resumed)
+	/* What stood there, or an earlier run has left, could be longer. */
+	if (f->resumed || (f->in_place && !f->once))
 		await(f, to, cp_file_setstat(f->out, &attrs, on_to, f, &err), &err);
 	attrs = (haw_attrs){0};
 	if (preserve && !(f->standing.flags && !S_ISREG(f->standing.mode))) {
@@ -335,7 +335,7 @@ static void open_out(struct cp_relay_file *f)
 	if (f->temporary && f->standing.flags & HAW_ATTR_MODE && !to->args->preserve)
 		attrs.mode = f->standing.mode & 0777;
 	if (!f->resumed)
-		flags |= HAW_OPEN_CREATE | (f->in_place ? HAW_OPEN_TRUNCATE : HAW_OPEN_EXCLUSIVE);
+		flags |= HAW_OPEN_CREATE | (f->in_place ? 0 : HAW_OPEN_EXCLUSIVE);
 	await(f, to, cp_sftp_open(to, f->path, flags, &attrs, out_opened, f, &err), &err);
 }
 

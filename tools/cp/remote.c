@@ -17,6 +17,9 @@
  * it to half as much again, so that many clients of one server do not come back as one. */
 static const uint64_t first_pause_ns = 100000000, last_pause_ns = 15000000000;
 
+/* After that long the server has worked off what a connection had brought that is gone, or will not. */
+static const uint64_t settling_ns = 2000000000;
+
 enum { GOODBYE_MS = 2000, UNAUTHENTICATED_MAX = 8, FIRST_REQUESTS = 4 };
 
 /* ---- What a failure means ---- */
@@ -268,6 +271,7 @@ static void bury(struct cp_conn *conn)
 	suggest_legacy(conn);
 	cp_answers_judge(&s->remote.answers, conn->login, false);
 	free_conn(conn, false);
+	s->remote.settled_ns = cp_now_ns() + settling_ns;
 	cp_request_take_back(conn);
 	conn->state = CP_CONN_NONE;
 	conn->lost = false;
@@ -415,13 +419,18 @@ void cp_remote_turn(struct cp_session *s)
 
 uint64_t cp_remote_wait_ns(const struct cp_session *s)
 {
-	uint64_t now = cp_now_ns();
+	const struct cp_remote *remote = &s->remote;
+	uint64_t now = cp_now_ns(), due = UINT64_MAX;
 
-	if (s->remote.finished.first)
+	if (remote->finished.first)
 		return 0;
-	if (count_in(s, CP_CONN_CUT) == 0)
-		return UINT64_MAX;
-	return s->remote.retry_ns > now ? s->remote.retry_ns - now : 0;
+	if (remote->waiting.first && !cp_repeat_may_start(remote->waiting.first))
+		due = remote->settled_ns;
+	if (count_in(s, CP_CONN_CUT) > 0 && remote->retry_ns < due)
+		due = remote->retry_ns;
+	if (due == UINT64_MAX)
+		return due;
+	return due > now ? due - now : 0;
 }
 
 /* ---- Without requests ---- */
@@ -522,6 +531,7 @@ void cp_remote_end(struct cp_session *s)
 	while (remote->files)
 		cp_file_put(remote->files);
 	end_programs(s);
+	cp_late_free(s);
 	free(remote->conns);
 	remote->conns = NULL;
 	remote->count = 0;

@@ -18,6 +18,7 @@
  *   remote_request.c   one function a request; what is sent where; answers
  *   remote_file.c      open files and directories
  *   remote_repeat.c    requests that may have been done already
+ *   remote_late.c      what they may have left
  */
 #ifndef CP_REMOTE_H
 #define CP_REMOTE_H
@@ -63,8 +64,8 @@ struct cp_reply *cp_sftp_realpath(struct cp_session *s, const char *path, cp_rep
 				  haw_error *err);
 struct cp_reply *cp_sftp_expand_path(struct cp_session *s, const char *path, cp_reply_fn done, void *user,
 				     haw_error *err);
-/* A file that is made exclusively is one of this run's names: one that stands there after a second attempt
- * is removed. */
+/* A file that is made exclusively is one of this run's names: an empty one that stands there at a second
+ * attempt is taken. HAW_OPEN_TRUNCATE is not for files that matter: it may come late (remote_repeat.c). */
 struct cp_reply *cp_sftp_open(struct cp_session *s, const char *path, uint32_t flags, const haw_attrs *attrs,
 			      cp_reply_fn done, void *user, haw_error *err);
 struct cp_reply *cp_sftp_opendir(struct cp_session *s, const char *path, cp_reply_fn done, void *user,

@@ -41,6 +41,21 @@ struct cp_file *cp_file_new(struct cp_session *s, const char *path, uint32_t fla
 	return file;
 }
 
+bool cp_file_take(struct cp_reply *r, haw_file *raw)
+{
+	struct cp_file *file = cp_file_new(r->s, r->path, r->flags & (HAW_OPEN_READ | HAW_OPEN_WRITE),
+					   r->kind == CP_OPENDIR);
+
+	if (!file) {
+		haw_file_free(raw);
+		return false;
+	}
+	file->in_place = !(r->flags & HAW_OPEN_EXCLUSIVE);
+	file->places[r->conn->index].file = raw;
+	r->file = file;
+	return true;
+}
+
 static void close_places(struct cp_file *file)
 {
 	for (unsigned i = 0; i < file->place_count; i++) {
@@ -120,9 +135,10 @@ static void fail_place(struct cp_place *place, const haw_error *err)
 		cp_file_release_held(file);
 }
 
-static void set_mode(struct cp_place *place, uint32_t mode)
+/* Until it is closed. */
+static void relax_mode(struct cp_place *place)
 {
-	const haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = mode & 07777};
+	const haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = (place->owner->mode & 07777) | 0600};
 	haw_op *op = haw_sftp_setstat_start(conn_of(place)->sftp, place->owner->path, true, &attrs, NULL,
 					    NULL, NULL);
 
@@ -149,16 +165,14 @@ static void place_opened(void *user, haw_op *op)
 	if (code < 0 && code == HAW_ESTATUS && err.reason == HAW_SFTP_PERMISSION_DENIED &&
 	    file->flags & HAW_OPEN_WRITE && !place->relaxed) {
 		/* A mode that does not let its owner write: the one who made it could. */
-		place->relaxed = true;
-		set_mode(place, place->mode | 0600);
+		place->relaxed = file->relaxed = true;
+		relax_mode(place);
 		send_open(place);
 	} else if (code < 0) {
 		fail_place(place, &err);
 	} else {
 		place->file = haw_sftp_op_file(op);
 		place->opening = false;
-		if (place->relaxed)
-			set_mode(place, place->mode);
 		start_parked(place);
 	}
 	haw_op_free(op);
@@ -195,7 +209,8 @@ static void place_looked_at(void *user, haw_op *op)
 			      "became a link while the connection was cut: not followed");
 		code = err.code;
 	}
-	place->mode = attrs.mode;
+	if (!place->owner->relaxed)
+		place->owner->mode = attrs.mode;
 	if (code < 0)
 		fail_place(place, &err);
 	else
@@ -322,7 +337,7 @@ bool cp_file_try(struct cp_reply *r)
 		hold(r);
 		return true;
 	}
-	if (r->kind == CP_CLOSE && !place->file && !place->opening) {
+	if (r->kind == CP_CLOSE && !place->file && !place->opening && !file->relaxed) {
 		cp_request_finish_later(r, NULL);
 		return true;
 	}
@@ -340,6 +355,32 @@ static void pass_view(void *user, uint64_t offset, haw_span view)
 
 	r->moved += (uint32_t)view.len;
 	r->sink(r->user, offset, view);
+}
+
+static void mode_restored(void *user, haw_op *op)
+{
+	struct cp_reply *r = user;
+	haw_error err;
+	int code = haw_op_result(op, &err);
+
+	if (cp_conn_is_code(code)) {
+		cp_conn_lose(r->conn, &err);
+		return;
+	}
+	r->file->relaxed = false;
+	if (code == 0) {
+		cp_file_start(r);
+		return;
+	}
+	cp_request_detach(r);
+	cp_request_finish_later(r, &err);
+}
+
+static haw_op *restore_mode(struct cp_reply *r, haw_error *err)
+{
+	const haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = r->file->mode & 07777};
+
+	return haw_sftp_setstat_start(r->conn->sftp, r->file->path, true, &attrs, mode_restored, r, err);
 }
 
 /* Its own CLOSE is asked about; those of other connections say nothing new. */
@@ -414,7 +455,7 @@ void cp_file_start(struct cp_reply *r)
 		op = haw_file_readdir_start(place->file, cp_request_done, r, &err);
 		break;
 	case CP_CLOSE:
-		op = start_close(r, place, &err);
+		op = r->file->relaxed ? restore_mode(r, &err) : start_close(r, place, &err);
 		break;
 	default:
 		break;

@@ -73,7 +73,6 @@ struct cp_place {
 	haw_file *file;	  /* NULL: not open there */
 	haw_op *op;	  /* it is being opened */
 	bool opening, relaxed;
-	uint32_t mode;	  /* as it stands */
 	unsigned pending; /* READs and WRITEs under way */
 	struct cp_reply *parked, **parked_end;
 };
@@ -86,6 +85,8 @@ struct cp_file {
 	bool directory, again;
 	bool in_parts; /* WRITEs go in parts: nothing may be sent behind them before all are done */
 	bool in_place; /* the name is the user's, not of this run's making */
+	bool relaxed;  /* its mode was changed so that it opens for writing again */
+	uint32_t mode; /* which is to be this in the end */
 	bool once;     /* what was written cannot be written again: no regular file */
 	unsigned references; /* its owner's and its requests' */
 	unsigned pending;    /* READs and WRITEs under way anywhere */
@@ -177,15 +178,30 @@ bool cp_repeat_check(struct cp_reply *r);
 /* What a repeated RENAME was to move is gone, perhaps only now, by a server that was still at work for the
  * connection that was lost: see whether it has arrived. */
 void cp_repeat_moved(struct cp_reply *r);
+/* A repeated request that makes one of this run's own names has failed with CODE: that name may be there. */
+bool cp_repeat_makes(const struct cp_reply *r, int code);
+/* See whether it is what the first attempt was to make; else it has failed for the reason in ERR. */
+void cp_repeat_find(struct cp_reply *r, const haw_error *err);
+/* Whether R may be sent once more by now. */
+bool cp_repeat_may_start(const struct cp_reply *r);
 /* A repeated MKDIR has failed: see whether the directory is there. */
 void cp_repeat_made(struct cp_reply *r);
 /* Whether the failure CODE of a repeated request means that it had been done before. */
 bool cp_repeat_excuses(const struct cp_reply *r, int code);
 
+/* ---- remote_late.c ---- */
+
+/* R's connection is gone. What R makes may be made at any time now. */
+void cp_late_note(const struct cp_reply *r);
+void cp_late_free(struct cp_session *s);
+
 /* ---- remote_file.c ---- */
 
 struct cp_file *cp_file_new(struct cp_session *s, const char *path, uint32_t flags, bool directory);
 void cp_file_put(struct cp_file *file);
+/* The file that the OPEN or OPENDIR R has brought: RAW, or NULL if it is there but not open yet. False: out
+ * of memory; RAW is freed. */
+bool cp_file_take(struct cp_reply *r, haw_file *raw);
 bool cp_file_try(struct cp_reply *r);
 void cp_file_release_held(struct cp_file *file);
 /* The connection is gone, and what was open on it. */

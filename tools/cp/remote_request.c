@@ -224,6 +224,8 @@ bool cp_request_try(struct cp_reply *r)
 
 	if (r->kind >= CP_READ)
 		return cp_file_try(r);
+	if (!cp_repeat_may_start(r))
+		return false;
 	conn = cp_request_conflict(r->s, r->path);
 	if (!conn && r->to && r->kind == CP_RENAME)
 		conn = cp_request_conflict(r->s, r->to);
@@ -269,6 +271,7 @@ static void take_stock(struct cp_reply *r)
 {
 	r->repeated = true;
 	r->checked = false;
+	cp_late_note(r);
 	if (r->kind == CP_READ && r->moved > r->kept)
 		r->s->remote.answered++;
 	if (r->kind == CP_WRITE && r->s->remote.answered == r->s->remote.answered_before) {
@@ -358,23 +361,6 @@ void cp_request_fail_all(struct cp_session *s, const haw_error *err)
 		}
 }
 
-/* The file that an OPEN has brought. */
-static bool take_file(struct cp_reply *r)
-{
-	struct cp_file *file = cp_file_new(r->s, r->path, r->flags & (HAW_OPEN_READ | HAW_OPEN_WRITE),
-					   r->kind == CP_OPENDIR);
-	haw_file *raw = haw_sftp_op_file(r->op);
-
-	if (!file) {
-		haw_file_free(raw);
-		return false;
-	}
-	file->in_place = !(r->flags & HAW_OPEN_EXCLUSIVE);
-	file->places[r->conn->index].file = raw;
-	r->file = file;
-	return true;
-}
-
 void cp_request_done(void *user, haw_op *op)
 {
 	struct cp_reply *r = user;
@@ -403,12 +389,20 @@ void cp_request_done(void *user, haw_op *op)
 		cp_repeat_moved(r);
 		return;
 	}
+	if (cp_repeat_makes(r, code)) {
+		haw_op_result(op, &err);
+		cp_repeat_find(r, &err);
+		return;
+	}
 	if (code < 0 && r->kind == CP_MKDIR && r->mine && r->repeated) {
 		cp_repeat_made(r);
 		return;
 	}
-	if (code == 0 && (r->kind == CP_OPEN || r->kind == CP_OPENDIR) && !take_file(r))
+	if (code == 0 && (r->kind == CP_OPEN || r->kind == CP_OPENDIR) &&
+	    !cp_file_take(r, haw_sftp_op_file(op)))
 		code = HAW_ENOMEM;
+	if (r->kind == CP_FSETSTAT && code == 0 && r->attrs.flags & HAW_ATTR_MODE)
+		r->file->relaxed = false;
 	if (r->kind == CP_READDIR && code == 0 && !cp_file_take_names(r))
 		return;
 	cp_request_detach(r);

@@ -30,6 +30,9 @@ struct cp_remote {
 	bool full;  /* the server takes no more connections */
 	struct cp_request_queue waiting, finished;
 	struct cp_file *files;
+	struct cp_late *late;	/* names that may come to stand there (remote_late.c) */
+	unsigned late_count, late_pending;
+	uint64_t settled_ns;	/* by then the servers of lost connections have ended */
 	struct cp_reply *changes[CP_REMOTE_BUCKETS]; /* under way, by the name that they change */
 	uint64_t answered, answered_before;	     /* requests; at the last loss */
 	unsigned tries;			     /* since something was answered */
@@ -134,6 +137,8 @@ void cp_remote_wait_ended(struct cp_session *s);
 void cp_remote_lose(struct cp_session *s, const haw_error *err);
 /* Wait until there is a connection, or none will be. Whether there is. */
 bool cp_remote_wait(struct cp_session *s);
+/* All is done: remove what late requests may have left. Waits. */
+void cp_remote_clean(struct cp_session *s);
 void cp_remote_end(struct cp_session *s);
 
 /* ---- session.c ---- */

@@ -192,6 +192,7 @@ void cp_upload(struct cp_session *s, char **sources, size_t count, const char *d
 		cp_upload_pump(&up);
 		cp_session_run(s, finished, pump, &up);
 		cp_remote_set_batch(s, NULL, NULL);
+		cp_remote_clean(s);
 	}
 	free(name);
 }

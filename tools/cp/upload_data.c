@@ -122,8 +122,8 @@ static void send_attrs(struct cp_up_file *f)
 	const struct cp_args *args = f->dir->up->s->args;
 	haw_attrs attrs = {0};
 
-	/* The hole at the end. */
-	if (f->resumed || (f->extent_end < f->source.size && !f->whole)) {
+	/* The hole at the end, or what stood there and was longer. */
+	if (f->resumed || ((f->in_place || f->extent_end < f->source.size) && !f->whole)) {
 		attrs.flags = HAW_ATTR_SIZE;
 		attrs.size = f->source.size;
 		set_attrs(f, &attrs, attrs_done);

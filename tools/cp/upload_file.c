@@ -310,13 +310,16 @@ static uint32_t mode_of(const struct cp_up_file *f)
 void cp_up_file_open(struct cp_up_file *f)
 {
 	const haw_attrs attrs = {.flags = HAW_ATTR_MODE, .mode = mode_of(f)};
-	uint32_t flags =
-		HAW_OPEN_WRITE | (f->resumed	? 0
-				  : f->in_place ? HAW_OPEN_CREATE | HAW_OPEN_TRUNCATE
-						: HAW_OPEN_CREATE | HAW_OPEN_EXCLUSIVE);
+	/* What is written in place gets its size at the end: a request that empties it could come once more,
+	 * late, from a connection that was lost. */
+	uint32_t flags = HAW_OPEN_WRITE | (f->resumed	 ? 0
+					   : f->in_place ? HAW_OPEN_CREATE
+							 : HAW_OPEN_CREATE | HAW_OPEN_EXCLUSIVE);
 	haw_error err;
 	struct cp_reply *op;
 
+	if (f->in_place && !f->whole)
+		f->dense = true;
 	f->sent_ns = cp_now_ns();
 	op = cp_sftp_open(session(f), f->path, flags, &attrs, open_done, f, &err);
 	if (op) {
