@@ -3,6 +3,7 @@
 """`hawser cp -G HOST` says for every keyword that a configuration sets what `ssh -G HOST` says.
 
 usage: test_show_config.py HAWSER [WORD...]
+More of those at random: HAWSER_TEST_CONFIGS=5000 HAWSER_TEST_SEED=1 test_show_config.py HAWSER random
 """
 
 import os
@@ -15,9 +16,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../keys'))
 from harness import Report, check, finish  # noqa: E402
 import compare_config  # noqa: E402
+import random_config  # noqa: E402
 from compare_config import HOME, both, path, work, write  # noqa: E402
 
 HAWSER = os.path.abspath(sys.argv[1])
+os.environ['HAWSER_SET'] = 'set value'
 HOSTS = ['alpha', 'beta.example.com', 'me@gamma', '10.0.0.7']
 
 
@@ -55,13 +58,9 @@ WRITTEN = [
     f'Include {work}/more\nHost alpha\n Include {work}/more\n Port 9\n',
 ]
 
-LINES = ['User u{0}', 'Port {1}', 'HostName h{0}.example', 'HostName %h.x', 'IdentityFile ~/k{0}', 'CertificateFile /c{0}', 'BatchMode {2}',
-         'ConnectTimeout {1}', 'ServerAliveInterval {1}', 'Compression {2}', 'TCPKeepAlive {2}', 'HashKnownHosts {2}', 'Ciphers aes{3}-ctr',
-         'PreferredAuthentications publickey,password', 'NumberOfPasswordPrompts {0}', 'ProxyJump j{0}', 'ProxyJump none', 'ProxyCommand nc {0} %h',
-         'ProxyCommand none', 'HostKeyAlias n{0}', 'IPQoS cs{0}', 'RekeyLimit {1}M {1}m', 'LogLevel DEBUG{0}', 'UpdateHostKeys {2}',
-         'UserKnownHostsFile /u{0} /v', 'BindAddress 127.0.0.{0}', 'AddressFamily inet', 'StrictHostKeyChecking accept-new',
-         'Host alpha *.com', 'Host !alpha *', 'Host 10.*', 'Host *', 'Match host alpha', 'Match user me', 'Match final', 'Match !user me host *a*',
-         'Match exec "test %n = alpha"', 'Match originalhost beta.*', 'Match all', 'Include {4}/more', '# {0}', 'RevokedHostKeys /r{0}']
+# Configurations at random: HAWSER_TEST_CONFIGS says how many, HAWSER_TEST_SEED of which sequence the first one is.
+COUNT = int(os.environ.get('HAWSER_TEST_CONFIGS', '0')) or (60 if os.environ.get('HAWSER_TEST_EFFORT') == 'reduced' else 200)
+SEED = int(os.environ.get('HAWSER_TEST_SEED', '0')) or 7700
 
 
 def test_written():
@@ -76,14 +75,30 @@ def test_options():
         both('Port 7\nUser u\nIdentityFile /m\n', *options, hosts=HOSTS[:2])
 
 
-def test_generated():
-    source = random.Random(77)
+def included():
     write('more', 'ConnectTimeout 4\nHost alpha gamma\n User included\n')
-    for _ in range(50):
-        text = '\n'.join(source.choice(LINES).format(source.randrange(1, 4), source.randrange(1, 60), source.choice(['yes', 'no']),
-                                                     source.choice([128, 256]), work)
-                         for _ in range(source.randrange(1, 20)))
-        both(text + '\n', hosts=source.sample(HOSTS, 2))
+    write('other', 'Match !host alpha\n Port 99\nHost *\nInclude ' + path('more') + '\n')
+
+
+def test_lines_at_random():
+    """One line, right or wrong: both take it and mean the same, or both refuse it."""
+    included()
+    for number in range(SEED, SEED + 2 * COUNT):
+        source = random.Random(number)
+        both(random_config.line(source, 0.25).replace('{0}', work) + '\n', hosts=source.sample(HOSTS, 1))
+
+
+def test_files_at_random():
+    """Files of lines that ssh takes."""
+    included()
+    for number in range(SEED, SEED + COUNT):
+        source = random.Random(number)
+        text = random_config.sound(source, takes, source.randrange(2, 12), 0.2)
+        both(text.replace('{0}', work), hosts=source.sample(HOSTS, 2))
+
+
+def takes(line):
+    return compare_config.theirs(write('line', line.replace('{0}', work)), 'alpha')[0] is not None
 
 
 def test_names():

@@ -73,7 +73,7 @@ static int dump_row(struct haw_config_lookup *lookup, const struct haw_config_ro
 		/* Both stand for the system's time; ssh prints what was written. */
 		if (row->id == HAW_K_CONNECT_TIMEOUT && *(const uint32_t *)field == 0)
 			return add_line(lookup, "%s none", name);
-		if (row->id == HAW_K_REQUIRED_RSA_SIZE && *(const uint32_t *)field == 0)
+		if (row->id == HAW_K_REQUIRED_RSA_SIZE && !lookup->given[row->id])
 			return 0;
 		return add_line(lookup, "%s %u", name, *(const uint32_t *)field);
 	}

@@ -38,7 +38,11 @@ char *haw_config_expand_home(const haw_config *config, const char *path, const c
 		}
 		home = found->pw_dir;
 	}
-	return asprintf(&full, "%s%s", home, path + 1 + name_len) < 0 ? NULL : full;
+	path += 1 + name_len + (path[1 + name_len] == '/');
+	/* As in ssh(1), with one slash between, also where nothing follows. */
+	return asprintf(&full, "%s%s%s", home, *home && home[strlen(home) - 1] == '/' ? "" : "/", path) < 0
+		       ? NULL
+		       : full;
 }
 
 /* A value under expansion. */

@@ -12,9 +12,9 @@
 
 static const struct haw_expansion path = {.tilde = true, .environment = true, .tokens = HAW_CONFIG_TOKENS};
 
-static bool list_add(const char **items, size_t *count, const char *text)
+static bool list_add(const char **items, size_t *count, const char *text, bool once)
 {
-	for (size_t i = 0; i < *count; i++)
+	for (size_t i = 0; once && i < *count; i++)
 		if (strcmp(items[i], text) == 0)
 			return true;
 	if (*count == HAW_CONFIG_LIST_MAX)
@@ -40,6 +40,10 @@ static int list_expand(struct haw_config_lookup *lookup, const struct haw_config
 		       const char *const *texts, size_t text_count, const struct haw_expansion *how,
 		       const char **items, size_t *count)
 {
+	/* Known hosts are read as often as they are named, as by ssh(1); a key is tried once. */
+	bool once = !node || node->keyword->id == HAW_K_IDENTITY_FILE ||
+		    node->keyword->id == HAW_K_CERTIFICATE_FILE;
+
 	for (size_t i = 0; i < text_count; i++) {
 		char *text;
 
@@ -48,7 +52,7 @@ static int list_expand(struct haw_config_lookup *lookup, const struct haw_config
 		text = haw_config_expand(lookup, node, texts[i], how);
 		if (!text)
 			return lookup->err->code;
-		if (!list_add(items, count, text))
+		if (!list_add(items, count, text, once))
 			return haw_error_set(lookup->err, HAW_ELIMIT, HAW_FAULT_LOCAL, 0,
 					     "more than %d files in one configuration", HAW_CONFIG_LIST_MAX);
 	}
@@ -151,7 +155,8 @@ static void default_update(struct haw_config_lookup *lookup, haw_host_values *v)
 
 static bool is_variable_name(const char *name)
 {
-	if ((*name >= '0' && *name <= '9') || *name == '\0')
+	/* As in ssh(1), it may begin with a digit. */
+	if (*name == '\0')
 		return false;
 	for (; *name; name++)
 		if (!(*name == '_' || (*name >= '0' && *name <= '9') || (*name >= 'A' && *name <= 'Z') ||

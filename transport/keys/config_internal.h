@@ -192,6 +192,7 @@ struct haw_config_lookup {
 	const struct haw_config_node *identities[HAW_CONFIG_LIST_MAX];
 	const struct haw_config_node *certificates[HAW_CONFIG_LIST_MAX];
 	size_t identity_count, certificate_count;
+	const struct haw_config_node *rekey_time; /* the first RekeyLimit with a time */
 	haw_error *err;		/* never NULL */
 };
 

@@ -28,25 +28,25 @@ void haw_config_free_node(struct haw_config_node *node)
 	free(node->rest);
 }
 
-/* Take the keyword off the text from AT to END. NULL if a quote is not closed. */
-static const char *take_keyword(const char *at, const char *end, const char **word, size_t *len)
+/* Take the keyword off the text from AT to END into WORD, which has room. Quotes may enclose it, or its end.
+ * NULL if one is not closed. */
+static const char *take_keyword(const char *at, const char *end, char *word)
 {
 	bool equals = false;
 
-	if (*at == '"') {
+	while (at < end && !is_blank(*at) && *at != '=' && *at != '"')
+		*word++ = *at++;
+	if (at < end && *at == '"') {
 		const char *quote = memchr(at + 1, '"', (size_t)(end - at - 1));
 
 		if (!quote)
 			return NULL;
-		*word = at + 1;
-		*len = (size_t)(quote - *word);
-		at = quote + 1;
-	} else {
-		*word = at;
-		while (at < end && !is_blank(*at) && *at != '=' && *at != '"')
-			at++;
-		*len = (size_t)(at - *word);
+		for (at++; at < quote; at++)
+			*word++ = *at;
+		at++;
+		equals = true; /* as in ssh(1), none may follow */
 	}
+	*word = '\0';
 	while (at < end && (is_blank(*at) || (*at == '=' && !equals))) {
 		equals = equals || *at == '=';
 		at++;
@@ -124,8 +124,7 @@ static char *copy_rest(const char *at, const char *end)
 
 int haw_config_cut(const char *text, size_t len, struct haw_config_node *node, const char **reason)
 {
-	const char *end = text + len, *at = text, *keyword;
-	size_t keyword_len;
+	const char *end = text + len, *at = text;
 	int result;
 
 	*reason = NULL;
@@ -139,16 +138,18 @@ int haw_config_cut(const char *text, size_t len, struct haw_config_node *node, c
 		*reason = "the line holds a NUL byte";
 		return HAW_EFORMAT;
 	}
-	at = take_keyword(at, end, &keyword, &keyword_len);
-	if (!at || keyword_len == 0) {
+	node->word = malloc((size_t)(end - at) + 1);
+	if (!node->word)
+		return HAW_ENOMEM;
+	at = take_keyword(at, end, node->word);
+	if (!at || !node->word[0]) {
 		*reason = at ? "no keyword" : "a quote is not closed";
+		haw_config_free_node(node);
 		return HAW_EFORMAT;
 	}
-	node->word = strndup(keyword, keyword_len);
 	node->rest = copy_rest(at, end);
-	result = node->word && node->rest
-			 ? take_arguments(at, end, false, &node->arguments, &node->argument_count, reason)
-			 : HAW_ENOMEM;
+	result = node->rest ? take_arguments(at, end, false, &node->arguments, &node->argument_count, reason)
+			    : HAW_ENOMEM;
 	if (result == 0 && node->argument_count == 0) {
 		*reason = "the keyword has no value";
 		result = HAW_EFORMAT;

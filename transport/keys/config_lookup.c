@@ -169,6 +169,13 @@ static int keep_in_list(struct haw_config_lookup *lookup, const struct haw_confi
 	return 0;
 }
 
+/* As in ssh(1), what is "none" of these two leaves the word to later lines. */
+static bool says_nothing(const struct haw_config_node *node)
+{
+	return (node->keyword->id == HAW_K_CONNECT_TIMEOUT || node->keyword->id == HAW_K_ALIVE_INTERVAL) &&
+	       strcasecmp(node->arguments[0], "none") == 0;
+}
+
 /* Remember where the value stands: the first one, or each. */
 static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_node *node)
 {
@@ -178,6 +185,11 @@ static int keep_value(struct haw_config_lookup *lookup, const struct haw_config_
 	if (lookup->final && (id == HAW_K_CANONICALIZE || id == HAW_K_CANONICALIZE_DOTS ||
 			      id == HAW_K_CANONICALIZE_FALLBACK || id == HAW_K_HOSTNAME))
 		return 0;
+	if (says_nothing(node))
+		return 0;
+	if (id == HAW_K_REKEY_LIMIT && !lookup->rekey_time && node->argument_count > 1 &&
+	    strcmp(node->arguments[1], "none") != 0)
+		lookup->rekey_time = node;
 	if (!lookup->given[id] || (id == HAW_K_PROXY && haw_config_yields(lookup->given[id], node)))
 		lookup->given[id] = node;
 	if (id == HAW_K_IDENTITY_FILE)

@@ -283,6 +283,9 @@ int haw_config_match(struct haw_config_lookup *lookup, const struct haw_config_n
 		      : lookup->config->login ? lookup->config->login : lookup->config->user;
 	if (!m.host)
 		return lookup->err->code;
+	/* A second = is no criterion. */
+	if (node->arguments[0][0] == '=')
+		return wrong(&m, "takes at least one criterion");
 	result = judge_line(&m, &count);
 	return result >= 0 && count == 0 ? wrong(&m, "takes at least one criterion") : result;
 }

@@ -252,22 +252,32 @@ static bool parse_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
-static int read_rekey_limit(struct haw_config_lookup *lookup, haw_host_values *v)
+static int check_rekey_limit(struct haw_config_lookup *lookup, const struct haw_config_node *node,
+			     uint64_t *bytes, uint32_t *seconds)
 {
-	const struct haw_config_node *node = lookup->given[HAW_K_REKEY_LIMIT];
-
-	if (!node)
-		return 0;
 	if (node->argument_count > 2)
 		return haw_config_fail(node, lookup->err, HAW_EFORMAT, "takes a size and a time");
-	if (strcmp(node->arguments[0], "default") != 0 && strcmp(node->arguments[0], "none") != 0 &&
-	    (!parse_size(node->arguments[0], &v->rekey_bytes) || (v->rekey_bytes > 0 && v->rekey_bytes < 16)))
+	if (strcmp(node->arguments[0], "default") != 0 &&
+	    (!parse_size(node->arguments[0], bytes) || (*bytes > 0 && *bytes < 16)))
 		return haw_config_bad_value(lookup, node, "a size such as 512M");
 	if (node->argument_count == 2 && strcmp(node->arguments[1], "none") != 0 &&
-	    !parse_time(node->arguments[1], &v->rekey_seconds))
+	    !parse_time(node->arguments[1], seconds))
 		return haw_config_fail(node, lookup->err, HAW_EFORMAT,
 				       "the second value is not a time such as 1h");
 	return 0;
+}
+
+/* Size and time are values of their own: each counts where it stands first. */
+static int read_rekey_limit(struct haw_config_lookup *lookup, haw_host_values *v)
+{
+	const struct haw_config_node *node = lookup->given[HAW_K_REKEY_LIMIT];
+	uint32_t seconds = 0;
+	uint64_t bytes = 0;
+	int result = node ? check_rekey_limit(lookup, node, &v->rekey_bytes, &seconds) : 0;
+
+	if (result == 0 && lookup->rekey_time)
+		result = check_rekey_limit(lookup, lookup->rekey_time, &bytes, &v->rekey_seconds);
+	return result;
 }
 
 int haw_config_read_text(struct haw_config_lookup *lookup, int id, const char **text)
