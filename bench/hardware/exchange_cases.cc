@@ -117,6 +117,14 @@ void run_kex(benchmark::State &state, const std::string &name)
 	state.SetItemsProcessed(int64_t(state.iterations()));
 }
 
+/* Keys of FIDO devices, by the type of key that the device has inside; empty for other types. */
+std::string inside(const char *key_type)
+{
+	return !strncmp(key_type, "sk-ssh-ed25519", 14)	 ? "ssh-ed25519"
+	       : !strncmp(key_type, "sk-ecdsa-sha2-", 14) ? "ecdsa-sha2-nistp256"
+							  : "";
+}
+
 /* Keys are made once: RSA takes long. */
 EVP_PKEY *key_for(const struct haw_signature_algorithm *algorithm)
 {
@@ -148,6 +156,8 @@ void run_sign(benchmark::State &state, const std::string &name)
 	const struct haw_signature_algorithm *algorithm = haw_signature_algorithm_find(name.c_str());
 	EVP_PKEY *key = key_for(algorithm);
 
+	if (!inside(algorithm->key_type).empty())
+		throw std::runtime_error("only a FIDO device can sign by it, and it would wait for a touch");
 	pin_thread(0);
 	for (auto _ : state) {
 		Message signature;
@@ -158,19 +168,66 @@ void run_sign(benchmark::State &state, const std::string &name)
 	state.SetItemsProcessed(int64_t(state.iterations()));
 }
 
+/* A key, and its signature of signed_data. */
+struct Signed {
+	Message blob, signature;
+};
+
+void sign_plainly(EVP_PKEY *key, const char *algorithm, haw_span data, Signed &out)
+{
+	haw_error err;
+
+	must(haw_hostkey_sign(key, algorithm, data, &out.signature.m, &err), err);
+	must(haw_hostkey_encode(key, &out.blob.m, &err), err);
+}
+
+/* What a device would send (OpenSSH's PROTOCOL.u2f), with a key of ours in its place: the plain forms with the
+ * device's name and application, and behind the signature flags (a user was there) and a counter. */
+void sign_as_device(EVP_PKEY *key, const struct haw_signature_algorithm *algorithm, Signed &out)
+{
+	const haw_span application = span_of("ssh:"), flags = {reinterpret_cast<const uint8_t *>("\1\0\0\0\7"), 5};
+	const std::string plain = inside(algorithm->key_type);
+	uint8_t digest[32];
+	Message data, blob, signature;
+	Signed by;
+
+	for (haw_span part : {application, flags, signed_data}) {
+		if (part.ptr == flags.ptr) {
+			haw_put_bytes(&data.m, part.ptr, part.len);
+			continue;
+		}
+		if (EVP_Q_digest(nullptr, "SHA256", nullptr, part.ptr, part.len, digest, nullptr) != 1)
+			throw std::runtime_error("OpenSSL has no SHA-256");
+		haw_put_bytes(&data.m, digest, sizeof(digest));
+	}
+	sign_plainly(key, plain.c_str(), data.all(), by);
+	/* The type stands first in both, and has other forms behind it that are the same. */
+	const haw_span old_blob = by.blob.all(), old_signature = by.signature.all();
+	const size_t skip = 4 + plain.size();
+	haw_put_text(&out.blob.m, algorithm->key_type);
+	haw_put_bytes(&out.blob.m, old_blob.ptr + skip, old_blob.len - skip);
+	haw_put_string(&out.blob.m, application.ptr, application.len);
+	haw_put_text(&out.signature.m, algorithm->name);
+	haw_put_bytes(&out.signature.m, old_signature.ptr + skip, old_signature.len - skip);
+	haw_put_bytes(&out.signature.m, flags.ptr, flags.len);
+}
+
 void run_verify(benchmark::State &state, const std::string &name)
 {
 	const struct haw_signature_algorithm *algorithm = haw_signature_algorithm_find(name.c_str());
 	EVP_PKEY *key = key_for(algorithm);
-	Message signature, blob;
 	haw_error err;
+	Signed by;
 
-	must(haw_hostkey_sign(key, algorithm->name, signed_data, &signature.m, &err), err);
-	must(haw_hostkey_encode(key, &blob.m, &err), err);
+	if (inside(algorithm->key_type).empty())
+		sign_plainly(key, algorithm->name, signed_data, by);
+	else
+		sign_as_device(key, algorithm, by);
 	pin_thread(0);
 	/* As a client does it: the key comes as a blob. */
 	for (auto _ : state)
-		must(haw_hostkey_verify_blob(blob.all(), algorithm->name, signed_data, signature.all(), &err),
+		must(haw_hostkey_verify_blob(by.blob.all(), algorithm->name, signed_data, by.signature.all(),
+					     &err),
 		     err);
 	state.SetItemsProcessed(int64_t(state.iterations()));
 }

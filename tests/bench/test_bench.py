@@ -77,6 +77,9 @@ def json_has_the_schema():
     names = {row['run_name'] for row in rows}
     for name in ('seal', 'open', 'raw_seal', 'raw_open'):
         check(f'{name}/aes128-gcm@openssh.com/openssl/32768' in names, f'no {name} row by its plain name: {names}')
+    for kind in ('ssh-ed25519', 'ecdsa-sha2-nistp256'):
+        check([row for row in rows if row['run_name'] == f'verify/sk-{kind}@openssh.com' and row.get('real_time')], f'verify/sk-{kind}')
+        check(any(row['run_name'] == f'sign/sk-{kind}@openssh.com' and 'device' in row.get('error_message', '') for row in rows), f'sign/sk-{kind}')
     cycles = {key for row in rows for key in row if key.endswith('_per_byte') and ('cyc' in key or 'tick' in key)}
     honest = 'core_cycles' if 'core cycles' in context['cycles_are'] else ('tsc_cycles', 'cntvct_ticks')
     check(cycles and all(key.startswith(honest) for key in cycles), f'cycles are named {cycles}')
