@@ -102,8 +102,8 @@ def line(source, rare):
     indent = source.choice(['', '', ' ', '\t', '    '])
     space = source.choice([' ', ' ', ' ', '\t', '  '])
     end = ''
-    if keyword.lower() in ('rekeylimit', 'ciphers', 'proxyjump'):
-        rare = 0  # ssh ignores what stands behind a size, has other ciphers, and takes "none #" for a host
+    if keyword.lower() in ('rekeylimit', 'ciphers', 'proxyjump', 'sendenv'):
+        rare = 0  # ssh ignores what stands behind a size, has other ciphers, takes "none #" for a host
     if source.random() < rare:
         space = source.choice(['=', ' = ', '= ', ' =', '==', ' \t= ', ''])
     if value.startswith('"') and not space:

@@ -47,7 +47,7 @@ WRITTEN = [
     'IdentityAgent none\n', 'IdentityAgent SSH_AUTH_SOCK\n', 'IdentityAgent /run/agent.sock\n', 'IdentityAgent ~/agent\n',
     'GlobalKnownHostsFile none\nUserKnownHostsFile ~/.ssh/a ~/.ssh/b\n', 'GlobalKnownHostsFile /a /b\n',
     'Host *\n BatchMode yes\n ServerAliveInterval 5\n NumberOfPasswordPrompts 1\n PreferredAuthentications publickey\n',
-    'PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication unbound\n',
+    'UpdateHostKeys ask\nMatch host alpha\n LogLevel ERROR\n', 'PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication unbound\n',
     'Compression yes\nIPQoS af21 cs1\nRekeyLimit 1G 1h\nAddressFamily inet6\nConnectTimeout 10\nConnectionAttempts 3\n',
     'BindAddress 127.0.0.2\nBindInterface lo\n', 'IgnoreUnknown Use*,AddKeys*\nUseKeychain yes\n',
     'CanonicalizeHostname no\nCanonicalDomains example.com example.net\nCanonicalizeMaxDots 2\nCanonicalizeFallbackLocal no\n',

@@ -149,6 +149,9 @@ static void default_update(struct haw_config_lookup *lookup, haw_host_values *v)
 	    (!hosts ||
 	     (hosts->argument_count == 1 && strcmp(hosts->arguments[0], "~/.ssh/known_hosts") == 0)))
 		v->update_host_keys = HAW_UPDATE_HOST_KEYS_YES;
+	/* As in ssh(1): a question about what was not to be said helps nobody. */
+	if (v->update_host_keys == HAW_UPDATE_HOST_KEYS_ASK && v->log_level < HAW_LOG_LEVEL_INFO)
+		v->update_host_keys = HAW_UPDATE_HOST_KEYS_NO;
 }
 
 /* ---- The agent's socket ---- */
