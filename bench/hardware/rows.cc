@@ -4,6 +4,7 @@
  */
 #include <algorithm>
 
+#include "bench/hardware/compress_cases.h"
 #include "bench/hardware/exchange_cases.h"
 #include "bench/hardware/loopback_cases.h"
 #include "bench/hardware/offload_cases.h"
@@ -101,6 +102,14 @@ void add_exchanges(const Plan &plan, Rows &rows)
 		rows.push_back(add_rekey(c));
 }
 
+void add_compression(Rows &rows)
+{
+	for (bool text : {true, false}) {
+		rows.push_back(add_deflate(text, large));
+		rows.push_back(add_inflate(text, large));
+	}
+}
+
 /* The packetizer and the loopback run of the suite that sizing is computed from. */
 void add_whole_path(const Plan &plan, Rows &rows, size_t transfer)
 {
@@ -148,6 +157,7 @@ std::vector<RegisteredRow> register_rows(const Plan &plan)
 	add_batches(plan, rows);
 	add_threads(plan, rows);
 	add_exchanges(plan, rows);
+	add_compression(rows);
 	add_whole_path(plan, rows, transfer);
 	add_offloads(plan, rows);
 	rows.erase(std::remove(rows.begin(), rows.end(), nullptr), rows.end());

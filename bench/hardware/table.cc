@@ -196,6 +196,17 @@ std::string operations(const Results &results)
 				      grid.text();
 }
 
+std::string compression(const Results &results)
+{
+	Grid grid({"work", "algorithm", "data", "rate", "variation", "smaller"}, 3);
+
+	for (const Row &row : results.rows)
+		if ((row.what == "deflate" || row.what == "inflate") && row.error.empty())
+			grid.add({row.what, row.suite, row.backend, rate_text(row.rate()), noise(row),
+				  fixed(row.counter("ratio"), 2) + " times"});
+	return grid.empty() ? "" : "\nCompression, 32 KiB packets, rates of what is inside:\n" + grid.text();
+}
+
 std::string whole_path(const Results &results)
 {
 	Grid grid({"work", "suite", "backend", "rate", "variation", "sender ns/B", "receiver ns/B"}, 3);
@@ -290,7 +301,7 @@ std::string record_text(const Results &results)
 std::string tables_text(const Results &results)
 {
 	return packets(results) + speed(results) + batches(results) + threads(results) + operations(results) +
-	       whole_path(results) + offloads(results) + failures(results);
+	       compression(results) + whole_path(results) + offloads(results) + failures(results);
 }
 
 std::string recommendation_text(const Results &results)

@@ -77,6 +77,9 @@ def json_has_the_schema():
     names = {row['run_name'] for row in rows}
     for name in ('seal', 'open', 'raw_seal', 'raw_open'):
         check(f'{name}/aes128-gcm@openssh.com/openssl/32768' in names, f'no {name} row by its plain name: {names}')
+    for work in ('deflate', 'inflate'):
+        ratio = {data: max(row['ratio'] for row in rows if row['run_name'] == f'{work}/zlib@openssh.com/{data}/32768') for data in ('text', 'random')}
+        check(ratio['text'] > 2 > 1.01 > ratio['random'], f'{work}: {ratio}')
     for kind in ('ssh-ed25519', 'ecdsa-sha2-nistp256'):
         check([row for row in rows if row['run_name'] == f'verify/sk-{kind}@openssh.com' and row.get('real_time')], f'verify/sk-{kind}')
         check(any(row['run_name'] == f'sign/sk-{kind}@openssh.com' and 'device' in row.get('error_message', '') for row in rows), f'sign/sk-{kind}')
