@@ -181,11 +181,12 @@ void sign_plainly(EVP_PKEY *key, const char *algorithm, haw_span data, Signed &o
 	must(haw_hostkey_encode(key, &out.blob.m, &err), err);
 }
 
-/* What a device would send (OpenSSH's PROTOCOL.u2f), with a key of ours in its place: the plain forms with the
- * device's name and application, and behind the signature flags (a user was there) and a counter. */
+/* What a device would send (OpenSSH's PROTOCOL.u2f), with a key of ours in its place: the plain forms with
+ * the device's name and application, and behind the signature flags (a user was there) and a counter. */
 void sign_as_device(EVP_PKEY *key, const struct haw_signature_algorithm *algorithm, Signed &out)
 {
-	const haw_span application = span_of("ssh:"), flags = {reinterpret_cast<const uint8_t *>("\1\0\0\0\7"), 5};
+	const haw_span application = span_of("ssh:");
+	const haw_span flags = {reinterpret_cast<const uint8_t *>("\1\0\0\0\7"), 5};
 	const std::string plain = inside(algorithm->key_type);
 	uint8_t digest[32];
 	Message data, blob, signature;

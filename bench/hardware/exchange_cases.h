@@ -3,8 +3,9 @@
  * What a connection costs before and between its bulk, in operations a second:
  *
  *   kex/METHOD                    both sides of one exchange, without the signature
- *   sign/ALGORITHM, verify/...    of an exchange hash, with a fresh key (RSA: 3072 bits); verify/sk-... of what
- *                                 a FIDO device would send, made here; sign/sk-... says that it needs one
+ *   sign/ALGORITHM, verify/...    of an exchange hash, with a fresh key (RSA: 3072 bits); verify/sk-... of
+ *                                 what a FIDO device would send, made here; sign/sk-... says that it needs
+ *                                 one
  *   rekey/METHOD+ALGORITHM/SUITE/BACKEND   a whole rekey of two ends joined in memory, both sides' work
  */
 #ifndef HAWSER_BENCH_EXCHANGE_CASES_H

@@ -101,7 +101,7 @@ def known_lines(client):
 def accept_new_once(world):
     """Several connections to a new host, of one process and of several at once, leave one line."""
     for hashed in ('no', 'yes'):
-        options = ['-o', 'StrictHostKeyChecking=accept-new', '-o', f'HashKnownHosts={hashed}']
+        options = ['-o', 'StrictHostKeyChecking=accept-new', '-o', f'HashKnownHosts={hashed}', '-o', 'UpdateHostKeys=no']
         client = world.new_client(world.server)
         tree = world.path(b'tree')
         os.mkdir(tree)
