@@ -108,7 +108,7 @@ def server_gone(world):
     """A server that does not come back is waited for as long as --reconnect says."""
     source = world.path(b'f')
     trees.make_file(source, 20 << 20)
-    for allowed, least, most in ((0, 0, 1.5), (2, 0.5, 5)):
+    for allowed, least, most in ((0, 0, 1.5), (3, 0.3, 6)):
         for up in (True, False):
             target = world.path(b'f')
             with Network(world.server.port, rate=10_000_000) as network:

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Messages that are remembered. */
+enum { TOLD_MAX = 1 << 16 };
+
 /* ---- Messages ---- */
 
 bool cp_legacy_running(const struct cp_legacy *l)
@@ -19,7 +22,8 @@ void cp_legacy_complain(struct cp_legacy *l, const char *name, const char *text,
 {
 	char *shown;
 
-	if (!cp_seen_add(&l->told, (haw_span){(const uint8_t *)text, len}) && l->attempts > 0)
+	if (l->done && l->told.count < TOLD_MAX &&
+	    !cp_seen_add(&l->told, (haw_span){(const uint8_t *)text, len}) && l->attempts > 0)
 		return;
 	shown = malloc(4 * len + 1);
 	if (shown)
@@ -176,7 +180,7 @@ static bool may_come_back(const struct cp_session *s)
 void cp_legacy_begin(struct cp_legacy *l)
 {
 	if (may_come_back(l->s))
-		l->done = cp_done_new("");
+		l->done = cp_done_new();
 }
 
 void cp_legacy_settle(struct cp_legacy *l, struct cp_done *done, const char *name)
