@@ -13,6 +13,7 @@ import time
 import trees
 from sshd import SFTP_SERVER
 from suite import check, main, same, says, succeeded
+from test_between import Between
 
 LATE_SFTP = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'late_sftp.py')
 LATE_SECONDS = 0.8
@@ -21,17 +22,16 @@ SFTP_TYPES = {'open': '3,13', 'write': '6', 'fsetstat': '10', 'mkdir': '14', 'sy
               'rename': '200,18', 'mode': '6,9'}
 
 
-def late_server(world, count, kind, weak):
+def late_subsystem(world, count, types, weak=''):
     state = world.fresh('late')
-    return world.new_server(subsystem=f'{sys.executable} {LATE_SFTP} {state} {count} {kind} {LATE_SECONDS} '
-                            + weak + SFTP_SERVER)
+    return f'{sys.executable} {LATE_SFTP} {state} {count} {types} {LATE_SECONDS} ' + weak + SFTP_SERVER
 
 
 def carried_out_late(world, kind, standing=None, tree=False):
     """What lost connections have brought is carried out while, or after, another one has repeated it."""
     # The superuser may write to what is read-only.
     weak = 'setpriv --bounding-set=-dac_override ' if kind == 'mode' and os.geteuid() == 0 else ''
-    server = late_server(world, 2, SFTP_TYPES[kind], weak)
+    server = world.new_server(subsystem=late_subsystem(world, 2, SFTP_TYPES[kind], weak))
     client = world.new_client(server)
     source, target = world.path(b'f'), world.path(b'f')
     if tree:
@@ -66,6 +66,23 @@ def carried_out_late(world, kind, standing=None, tree=False):
     server.stop()
 
 
+def between_hosts(world, kind, standing):
+    """The second host is late."""
+    source, target = world.path(b'f'), world.path(b'f')
+    trees.make_file(source, 3_000_000)
+    if standing == 'file':
+        trees.make_file(target, 4_000_000, b'old')
+    elif standing == 'broken':
+        os.symlink(target + b'.real', target)
+    subsystem = late_subsystem(world, 2, SFTP_TYPES[kind])
+    with Between(world, second={'subsystem': subsystem}) as hosts:
+        result = hosts.cp('--bwlimit', '2M', b'one:' + source, b'two:' + target)
+        succeeded(result)
+        says(result, 'connecting again')
+        time.sleep(LATE_SECONDS + 0.3)
+    check(trees.same_file(source, target), f'differs: {os.stat(target).st_size} bytes')
+
+
 def tests():
     for kind in ('open', 'write', 'fsetstat', 'symlink', 'mkdir', 'rename'):
         yield f'{kind} tree', carried_out_late, (kind, None, True)
@@ -78,6 +95,9 @@ def tests():
     for kind in ('open', 'write', 'fsetstat'):
         yield f'{kind} into a link', carried_out_late, (kind, 'link')
         yield f'{kind} behind a broken link', carried_out_late, (kind, 'broken')
+    for kind in ('open', 'write', 'rename'):
+        for standing in (None, 'file', 'broken') if kind == 'open' else (None,):
+            yield f'{kind} between hosts {standing or ""}', between_hosts, (kind, standing)
 
 
 if __name__ == '__main__':
