@@ -11,6 +11,7 @@
 
 #include "transport/packet/compress.h"
 #include "transport/packet/zstream.h"
+#include "transport/wire/ssh_numbers.h"
 
 static const haw_span nothing = {NULL, 0};
 static const char delayed[] = "zlib@openssh.com", at_once[] = "zlib";
@@ -181,6 +182,9 @@ static void test_streams_that_are_none(void)
 		pair_run(&pair);
 		CHECK(to->closed && to->error.code == HAW_EPROTOCOL && to->error.fault == HAW_FAULT_PEER);
 		CHECK(strstr(to->error.message, "compressed"));
+		CHECK_MSG(from->closed && from->error.code == HAW_EDISCONNECT &&
+				  from->error.reason == HAW_DISCONNECT_COMPRESSION_ERROR,
+			  "the peer was told the reason %u", from->error.reason);
 		pair_end(&pair);
 	}
 }

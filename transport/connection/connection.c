@@ -158,7 +158,7 @@ static uint32_t reason_of(const haw_error *err)
 	case HAW_EHOSTCHANGED:
 		return HAW_DISCONNECT_HOST_KEY_NOT_VERIFIABLE;
 	case HAW_EPROTOCOL:
-		return HAW_DISCONNECT_PROTOCOL_ERROR;
+		return err->reason ? err->reason : HAW_DISCONNECT_PROTOCOL_ERROR;
 	case HAW_EDISCONNECT:
 	case HAW_ECLOSED:
 	case HAW_ESYSTEM:

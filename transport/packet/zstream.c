@@ -16,7 +16,8 @@
 enum {
 	LEVEL = 6, /* as OpenSSH */
 	SLAB = 2 * HAW_INFLATED_MAX,
-	FLUSH_ROOM = 64 /* behind each payload; zlib asks for more than 6 bytes */
+	FLUSH_ROOM = 64, /* behind each payload; zlib asks for more than 6 bytes */
+	REASON_COMPRESSION_ERROR = 6
 };
 
 struct block {
@@ -169,10 +170,26 @@ static bool next_slab(struct haw_inflater *z, size_t len)
 	return true;
 }
 
+/* RFC 4253 §11.1: why the connection ends has a number of its own. */
+static int compression_error(haw_error *err)
+{
+	if (err)
+		err->reason = REASON_COMPRESSION_ERROR;
+	return HAW_EPROTOCOL;
+}
+
 static int bad_stream(haw_error *err)
 {
-	return haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
-			     "the peer sent a packet whose compressed payload cannot be read");
+	haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
+		      "the peer sent a packet whose compressed payload cannot be read");
+	return compression_error(err);
+}
+
+static int too_much(haw_error *err)
+{
+	haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
+		      "the peer sent a packet that becomes more than %d bytes", HAW_INFLATED_MAX);
+	return compression_error(err);
 }
 
 /* Inflate what the stream has for this packet, behind the LEN bytes of it that are there; the new length, or
@@ -210,9 +227,7 @@ int haw_inflater_packet(struct haw_inflater *z, haw_span in, haw_span *payload, 
 		if (len < 0)
 			return (int)len;
 		if (len > HAW_INFLATED_MAX)
-			return haw_error_set(err, HAW_EPROTOCOL, HAW_FAULT_PEER, 0,
-					     "the peer sent a packet that becomes more than %d bytes",
-					     HAW_INFLATED_MAX);
+			return too_much(err);
 	} while (z->stream.avail_out == 0);
 	if (len == 0 || z->stream.avail_in > 0)
 		return bad_stream(err);

@@ -31,7 +31,7 @@ void haw_inflater_free(struct haw_inflater *z);
 /* A new stream; payloads of the last one live on until the release. */
 void haw_inflater_restart(struct haw_inflater *z);
 /* One payload into memory that lives until the next haw_inflater_release. HAW_EPROTOCOL: the peer's bytes
- * are no such stream, or become too many; HAW_ENOMEM. */
+ * are no such stream, or become too many (reason: SSH_DISCONNECT_COMPRESSION_ERROR); HAW_ENOMEM. */
 HAW_MUST_USE int haw_inflater_packet(struct haw_inflater *z, haw_span in, haw_span *payload, haw_error *err);
 /* Bytes that payloads occupy now. */
 size_t haw_inflater_held(const struct haw_inflater *z);
