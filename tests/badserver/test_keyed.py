@@ -66,9 +66,9 @@ ENDS = [
     ('NEWKEYS unasked', None),
     ('new keys at once', None),  # and answers within the exchange
     ('banners for ever', None),
+    ('EXT_INFO for ever', 'before the login was done'),
+    ('IGNORE for ever', 'before the login was done'),
 ]
-# Lawful, and without end: it costs time, up to that for a login, but no memory, and a signal ends it.
-ENDURED = ['EXT_INFO for ever', 'IGNORE for ever']
 # Borne: what was asked for gets its answer, which is that there is no such file.
 BORNE = [
     'nothing', 'EXT_INFO again and again', 'EXT_INFO of many entries', 'EXT_INFO with names of escapes',
@@ -105,7 +105,7 @@ class World:
             client.write('id_ed25519', key.read(), mode=0o600)
         return client
 
-    def meet(self, trait, wrapper=()):
+    def meet(self, trait):
         child, port = self.start(trait)
         client = self.user(port)
         # A shadow memory needs more than any limit.
@@ -114,7 +114,7 @@ class World:
         try:
             wait_for(port)
             return client.cp('-o', f'ConnectTimeout={TIMEOUT}', client.remote(b'/no/file'), self.top + '/target',
-                             wrapper=[*wrapper, *limit], timeout=60)
+                             wrapper=limit, timeout=60)
         finally:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
@@ -129,12 +129,6 @@ class World:
         result = self.meet(trait)
         check(result.status == 1 and b'/no/file' in result.err, f'expected the answer: {result}')
         judge(result)
-
-    def endures(self, trait):
-        result = self.meet(trait, wrapper=['timeout', '-s', 'TERM', str(TIMEOUT + 3)])
-        check(result.status == 124, f'expected to be ended by timeout(1): {result}')
-        check(result.seconds < TIMEOUT + 3 + SLACK, f'the signal was heeded late: {result}')
-        check(not set(result.err) & {0x1b, 0x07, 0x0d}, f'raw control characters: {result}')
 
     def end(self):
         for child in self.children:
@@ -177,8 +171,6 @@ def main():
             report.run(trait, world.ends, trait, word)
         for trait in BORNE:
             report.run(trait, world.bears, trait)
-        for trait in ENDURED:
-            report.run(trait, world.endures, trait)
     finally:
         world.end()
     return report.end()

@@ -302,6 +302,57 @@ static void test_floods(void)
 	pair_end(&pair);
 }
 
+/* COUNT messages of HEX and PAD bytes behind it, at STAGE: does the receiver end the connection? */
+static bool ends_flood(enum stage stage, bool of_server, const char *hex, size_t pad, unsigned count)
+{
+	static uint8_t bytes[32768];
+	struct end *from, *to;
+	struct pair pair;
+	bool ended;
+	size_t n = unhex(hex, bytes);
+
+	CHECK_OR(reach(&pair, stage, of_server), false);
+	from = of_server ? &pair.server : &pair.client;
+	to = of_server ? &pair.client : &pair.server;
+	for (unsigned k = 0; k < count && !to->closed; k++) {
+		inject(from, (haw_span){bytes, n + pad});
+		if (k % 64 == 63)
+			deliver(from, to);
+	}
+	deliver(from, to);
+	ended = to->closed;
+	CHECK_OR(!ended || (to->error.code == HAW_EPROTOCOL && to->error.fault == HAW_FAULT_PEER), false);
+	pair_end(&pair);
+	return ended;
+}
+
+/* Lawful messages before the login is done are bounded in count and in bytes, for both roles. */
+static void test_floods_before_login(void)
+{
+	static const struct {
+		bool of_server;
+		const char *hex;
+	} floods[] = {
+		{true, "02 00000000"},
+		{false, "02 00000000"},
+		{true, "04 00 00000001 61 00000000"},
+		{true, "03 00000000"},
+		{true, "07 00000000"},
+		{true, "35 00000000 00000000"}, /* banners without text */
+		{true, "c0"},
+	};
+
+	for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {
+		CHECK_MSG(!ends_flood(AT_AUTH, floods[i].of_server, floods[i].hex, 0, 1000), "%s",
+			  floods[i].hex);
+		CHECK_MSG(ends_flood(AT_AUTH, floods[i].of_server, floods[i].hex, 0, 20000), "%s",
+			  floods[i].hex);
+	}
+	CHECK(!ends_flood(AT_AUTH, true, "02 00007530", 30000, 100));
+	CHECK(ends_flood(AT_AUTH, true, "02 00007530", 30000, 200));
+	CHECK(!ends_flood(AT_OPEN, true, "02 00007530", 30000, 200));
+}
+
 /* A peer that asks and never reads: what waits for it is bounded. */
 static void test_peer_that_never_reads(void)
 {
@@ -473,6 +524,7 @@ int main(void)
 	RUN(test_data_beyond_window);
 	RUN(test_data_within_rekey);
 	RUN(test_floods);
+	RUN(test_floods_before_login);
 	RUN(test_peer_that_never_reads);
 	RUN(test_ten_thousand_channels);
 	RUN(test_no_window_behind_close);

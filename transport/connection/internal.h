@@ -128,6 +128,9 @@ struct haw_connection {
 	char server_sig_algs[HAW_LIST_MAX];
 	char user_algorithms[HAW_USER_ALGORITHMS_MAX];
 
+	uint32_t early_messages; /* received before the login was done */
+	uint64_t early_bytes;
+
 	haw_message held; /* messages that wait for our NEWKEYS (RFC 4253 §7.1), a string each */
 	haw_message scratch;		/* one message being written */
 

@@ -121,6 +121,24 @@ static bool is_belated(const struct haw_connection *c, enum haw_phase phase, uin
 	       number <= HAW_MSG_CHANNEL_FAILURE;
 }
 
+/* Whoever is not logged in can send lawful messages without end: banners, IGNORE, DEBUG, key exchanges. An
+ * honest login takes some dozens, and one with every attempt and question that is allowed takes fewer than
+ * these. */
+enum { EARLY_MESSAGES_MAX = 16384, EARLY_BYTES_MAX = 4 * 1024 * 1024 };
+
+static int count_early(struct haw_connection *c, size_t len, haw_error *err)
+{
+	if (c->login.authenticated)
+		return 0;
+	c->early_messages++;
+	c->early_bytes += len;
+	if (c->early_messages <= EARLY_MESSAGES_MAX && c->early_bytes <= EARLY_BYTES_MAX)
+		return 0;
+	return haw_protocol_error(err,
+				  "the peer sent more than %d messages or %d bytes before the login was done",
+				  EARLY_MESSAGES_MAX, EARLY_BYTES_MAX);
+}
+
 int haw_connection_dispatch(struct haw_connection *c, haw_span payload, haw_error *err)
 {
 	enum haw_phase phase = haw_connection_phase(c);
@@ -130,6 +148,8 @@ int haw_connection_dispatch(struct haw_connection *c, haw_span payload, haw_erro
 
 	haw_message_read(&m, payload.ptr, payload.len);
 	haw_get_byte(&m);
+	if (count_early(c, payload.len, err) < 0)
+		return HAW_EPROTOCOL;
 	if (phase == HAW_PHASE_KEX && c->strict && number < HAW_MSG_KEXINIT && number != HAW_MSG_DISCONNECT)
 		return haw_protocol_error(err, "the peer sent message %u during strict key exchange", number);
 	if (c->exchange.skip_packet && number >= 30 && number <= 49) {
