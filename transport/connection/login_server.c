@@ -54,6 +54,22 @@ static int send_failure(struct haw_connection *c, const char *methods, bool part
 	return haw_connection_send(c, err);
 }
 
+/* PROTOCOL.u2f: the flags behind a FIDO device's signature say whether somebody touched it. As with sshd,
+ * where no option permits less, a signature that was made without does not count. */
+static bool lacks_presence(const struct haw_auth_request *request)
+{
+	enum { USER_PRESENT = 1 };
+	haw_span name;
+	haw_message m;
+
+	haw_message_read(&m, request->signature.ptr, request->signature.len);
+	name = haw_get_string(&m);
+	haw_get_string(&m);
+	if (name.len < 3 || memcmp(name.ptr, "sk-", 3) != 0)
+		return false;
+	return !(haw_get_byte(&m) & USER_PRESENT) || !haw_message_ok(&m);
+}
+
 static int verify_signature(struct haw_connection *c, struct haw_auth_request *request)
 {
 	haw_span session = haw_message_all(&c->session_id), signed_data;
@@ -61,7 +77,7 @@ static int verify_signature(struct haw_connection *c, struct haw_auth_request *r
 	haw_message data;
 	int result;
 
-	if (request->key_algorithm.len > HAW_NAME_MAX)
+	if (request->key_algorithm.len > HAW_NAME_MAX || lacks_presence(request))
 		return HAW_EPROTOCOL;
 	memcpy(algorithm, request->key_algorithm.ptr, request->key_algorithm.len);
 	algorithm[request->key_algorithm.len] = '\0';
