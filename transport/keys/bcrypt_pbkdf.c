@@ -101,6 +101,7 @@ static void bcrypt_hash(struct blowfish *b, const uint8_t *passphrase, const uin
 		for (int n = 0; n < 4; n++)
 			out[4 * i + n] = (uint8_t)(data[i] >> 8 * n);
 	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(salt_words, sizeof(salt_words));
 	OPENSSL_cleanse(data, sizeof(data));
 }
 

@@ -112,8 +112,10 @@ int haw_openssh_crypt(const struct haw_openssh_cipher *cipher, bool encrypt, con
 				     "keys are written with CTR or CBC ciphers");
 	result = haw_bcrypt_pbkdf(passphrase, strlen(passphrase), salt.ptr, salt.len, rounds, secret,
 				  (size_t)cipher->key_size + cipher->iv_size, err);
-	if (result < 0)
+	if (result < 0) {
+		OPENSSL_cleanse(secret, sizeof(secret));
 		return result;
+	}
 	result = cipher->evp ? run_evp(cipher, encrypt, secret, data, len, cipher->tag_size > 0 ? tag : NULL)
 			     : open_chacha(secret, data, len, tag);
 	OPENSSL_cleanse(secret, sizeof(secret));

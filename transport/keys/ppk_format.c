@@ -49,6 +49,7 @@ struct ppk {
 	uint8_t salt[SALT_MAX];
 	uint8_t *public_blob, *private_half;
 	size_t public_len, private_len;
+	size_t public_room, private_room; /* what is wiped: digits stand behind what they became */
 	uint8_t mac[MAC_MAX];
 	size_t mac_len;
 };
@@ -135,7 +136,7 @@ static bool take_hex(haw_span *rest, const char *name, uint8_t *out, size_t max,
 }
 
 /* "NAME: N" and N lines of base64, decoded into memory of their own. */
-static bool take_base64(haw_span *rest, const char *name, uint8_t **out, size_t *out_len)
+static bool take_base64(haw_span *rest, const char *name, uint8_t **out, size_t *out_len, size_t *room)
 {
 	uint32_t lines;
 	size_t len = 0;
@@ -143,9 +144,10 @@ static bool take_base64(haw_span *rest, const char *name, uint8_t **out, size_t 
 
 	if (!take_number(rest, name, &lines) || lines == 0 || lines > LINES_MAX)
 		return false;
-	*out = malloc(rest->len + 4);
+	*out = calloc(1, rest->len + 4);
 	if (!*out)
 		return false;
+	*room = rest->len + 4;
 	for (; lines > 0; lines--) {
 		if (!take_line(rest, &line))
 			return false;
@@ -158,7 +160,7 @@ static bool take_base64(haw_span *rest, const char *name, uint8_t **out, size_t 
 static void clear(struct ppk *p)
 {
 	if (p->private_half)
-		OPENSSL_cleanse(p->private_half, p->private_len);
+		OPENSSL_cleanse(p->private_half, p->private_room);
 	free(p->private_half);
 	free(p->public_blob);
 }
@@ -215,11 +217,11 @@ static int take_apart(haw_span data, struct ppk *p, haw_error *err)
 
 	if (result < 0)
 		return result;
-	if (!take_base64(&rest, "Public-Lines", &p->public_blob, &p->public_len))
+	if (!take_base64(&rest, "Public-Lines", &p->public_blob, &p->public_len, &p->public_room))
 		return damaged(err, "its public half");
 	if (p->version == 3 && p->encrypted && !take_kdf(&rest, p))
 		return damaged(err, "the parameters of its passphrase");
-	if (!take_base64(&rest, "Private-Lines", &p->private_half, &p->private_len) ||
+	if (!take_base64(&rest, "Private-Lines", &p->private_half, &p->private_len, &p->private_room) ||
 	    (p->encrypted && p->private_len % IV_SIZE != 0))
 		return damaged(err, "its private half");
 	if (!take_hex(&rest, "Private-MAC", p->mac, sizeof(p->mac), &p->mac_len) ||
