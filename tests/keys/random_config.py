@@ -11,7 +11,8 @@ FILES = ['~/.ssh/k', '/k', 'k', '~root/k', '%d/k', '%d/%n-%h', '/%%', '/%r/%u/%l
          '"', '/a\\\\b', '/a\\b', '""']
 CIPHERS = ['aes128-ctr', 'aes256-ctr', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com']
 JUMPS = ['j', 'u@j', 'j:22', 'u@j:2', 'ssh://u@j:3', 'ssh://j/', '[::1]:22', '[::1]', '::1', 'a,b', 'a,u@b:1', 'none', 'a,', ',a', 'j:0', 'j:70000', 'u@', '@j', 'a b',
-         'j#k', 'j # k', 'ssh://', 'ssh://j:x', 'u@v@j', 'j:', 'none,a', 'a,none', 'NONE', 'ssh://u@j/p', '"j"', '10.1.2.3']
+         'j#k', 'j # k', 'ssh://', 'ssh://j:x', 'u@v@j', 'j:', 'none,a', 'a,none', 'NONE', 'ssh://u@j/p', 'ssh://a%40b@j:3', 'ssh://a%zz@j', 'ssh://a%00b@j', 'ssh://a%3bb@j', 'ssh://j%2e', 'ssh://a;x=y@j', 'ssh://a+b@j', 'ssh://a%4@j',
+         'ssh://a%41@h,ssh://b%42@k', '"j"', '10.1.2.3']
 COMMANDS = ['none', 'nc %h %p', 'nc -X "a b" %h', 'exec x # not a comment', "x 'y' %%", '"quoted" x', 'None', 'none x', 'x %n %r %k', 'x=y', '= x', 'nc "']
 
 

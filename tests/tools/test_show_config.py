@@ -53,7 +53,8 @@ WRITTEN = [
     'CanonicalizeHostname no\nCanonicalDomains example.com example.net\nCanonicalizeMaxDots 2\nCanonicalizeFallbackLocal no\n',
     'CanonicalizePermittedCNAMEs *.a.example.com:*.b.example.com,*.c.example.com\n',
     'Host gamma\n ProxyJump a@b:2,ssh://c@d:3\nMatch final\n ConnectTimeout 9\n', 'ProxyJump [::1]:22\n',
-    'Match canonical\n Port 5\nMatch all\n Port 6\n', 'Port=2200\nUser = "x y"\n', 'Bogus yes\n', 'Host\n', 'Port x\n',
+    'Match canonical\n Port 5\nMatch all\n Port 6\n', 'Port=2200\nUser = "x y"\n',
+    *(f'ProxyJump ssh://{one}\n' for one in ('a%40b@j:3', 'a%zz@j', 'a%00b@j', 'j%2e', 'a;x=y@j', 'a+b@j', 'a%4@j', 'a%41@h,ssh://b%42@k')), 'Bogus yes\n', 'Host\n', 'Port x\n',
     'KnownHostsCommand /bin/k  "%H %I" x\\ z # y\nHost alpha\n KnownHostsCommand none\n', 'KnownHostsCommand none\nKnownHostsCommand /bin/k\n',
     f'Include {work}/more\nHost alpha\n Include {work}/more\n Port 9\n',
 ]

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "session.h"
 
@@ -136,7 +137,7 @@ static bool parse_host(struct cp_location *peer, char *text)
 		*at = '\0';
 		peer->user = text;
 	}
-	return *peer->host && (!at || *text) && *peer->host != '-';
+	return *peer->host && (!at || *text) && *peer->host != '-' && strncasecmp(text, "ssh://", 6) != 0;
 }
 
 void cp_show_config(struct cp_session *s)

@@ -87,6 +87,41 @@ static bool parse_host(char *text, struct haw_config_hop *hop)
 	return hop->port > 0;
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* Replace + and %XX in the user's name of a URI, in place, as ssh(1) does; false if that is not possible, or
+ * if it has parameters. */
+static bool decode_user(char *text)
+{
+	char *start = text, *out = text;
+
+	while (*text) {
+		char c = *text++;
+
+		if (c == '%') {
+			int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+
+			if (low < 0 || (high | low) == 0)
+				return false;
+			c = (char)(high << 4 | low);
+			text += 2;
+		} else if (c == ';') {
+			break; /* connection parameters, which nobody has */
+		} else if (c == '+') {
+			c = ' ';
+		}
+		*out++ = c;
+	}
+	*out = '\0';
+	return out > start;
+}
+
 bool haw_config_parse_hop(const char *text, size_t len, struct haw_config_hop *hop)
 {
 	bool uri = len > 6 && strncasecmp(text, "ssh://", 6) == 0;
@@ -107,11 +142,11 @@ bool haw_config_parse_hop(const char *text, size_t len, struct haw_config_hop *h
 	if (at) {
 		*at = '\0';
 		name = at + 1;
-		if (at == buffer || strlen(buffer) >= sizeof(hop->user))
+		if (at == buffer || strlen(buffer) >= sizeof(hop->user) || (uri && !decode_user(buffer)))
 			return false;
 		strcpy(hop->user, buffer);
 	}
-	return parse_host(name, hop);
+	return !(uri && strchr(name, '%')) && parse_host(name, hop);
 }
 
 /* The text of a ProxyJump, which as in ssh(1) ends at a blank or a comment; "none" is an empty one. */
