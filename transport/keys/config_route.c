@@ -96,7 +96,7 @@ static int hex_digit(char c)
 }
 
 /* Replace + and %XX in the user's name of a URI, in place, as ssh(1) does; false if that is not possible, or
- * if it has parameters. */
+ * nothing is left of it. */
 static bool decode_user(char *text)
 {
 	char *start = text, *out = text;
