@@ -19,19 +19,20 @@ LATE_SFTP = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'late_sftp.
 LATE_SECONDS = 0.8
 # As late_sftp.py counts them.
 SFTP_TYPES = {'open': '3,13', 'write': '6', 'fsetstat': '10', 'mkdir': '14', 'symlink': '20,13',
-              'rename': '200,18', 'mode': '6,9'}
+              'rename': '200,18', 'mode': '6,9', 'replace': '18,13'}
 
 
-def late_subsystem(world, count, types, weak=''):
+def late_subsystem(world, count, types, weak='', options=''):
     state = world.fresh('late')
-    return f'{sys.executable} {LATE_SFTP} {state} {count} {types} {LATE_SECONDS} ' + weak + SFTP_SERVER
+    return f'{sys.executable} {LATE_SFTP} {state} {count} {types} {LATE_SECONDS} ' + weak + SFTP_SERVER + options
 
 
 def carried_out_late(world, kind, standing=None, tree=False):
     """What lost connections have brought is carried out while, or after, another one has repeated it."""
     # The superuser may write to what is read-only.
     weak = 'setpriv --bounding-set=-dac_override ' if kind == 'mode' and os.geteuid() == 0 else ''
-    server = world.new_server(subsystem=late_subsystem(world, 2, SFTP_TYPES[kind], weak))
+    options = ' -P posix-rename' if kind == 'replace' else ''
+    server = world.new_server(subsystem=late_subsystem(world, 2, SFTP_TYPES[kind], weak, options))
     client = world.new_client(server)
     source, target = world.path(b'f'), world.path(b'f')
     if tree:
@@ -91,6 +92,8 @@ def tests():
         if kind not in ('mkdir', 'symlink'):
             yield f'{kind} file', carried_out_late, (kind,)
             yield f'{kind} file that stands', carried_out_late, (kind, 'file')
+    # Without posix-rename what stands there is removed first.
+    yield 'replace file that stands', carried_out_late, ('replace', 'file')
     yield 'read-only files opened again', carried_out_late, ('mode', None, True)
     for kind in ('open', 'write', 'fsetstat'):
         yield f'{kind} into a link', carried_out_late, (kind, 'link')

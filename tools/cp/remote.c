@@ -17,9 +17,6 @@
  * it to half as much again, so that many clients of one server do not come back as one. */
 static const uint64_t first_pause_ns = 100000000, last_pause_ns = 15000000000;
 
-/* After that long the server has worked off what a connection had brought that is gone, or will not. */
-static const uint64_t settling_ns = 2000000000;
-
 enum { GOODBYE_MS = 2000, UNAUTHENTICATED_MAX = 8, FIRST_REQUESTS = 4 };
 
 /* ---- What a failure means ---- */
@@ -271,7 +268,6 @@ static void bury(struct cp_conn *conn)
 	suggest_legacy(conn);
 	cp_answers_judge(&s->remote.answers, conn->login, false);
 	free_conn(conn, false);
-	s->remote.settled_ns = cp_now_ns() + settling_ns;
 	cp_request_take_back(conn);
 	conn->state = CP_CONN_NONE;
 	conn->lost = false;
@@ -425,7 +421,7 @@ uint64_t cp_remote_wait_ns(const struct cp_session *s)
 	if (remote->finished.first)
 		return 0;
 	if (remote->waiting.first && !cp_repeat_may_start(remote->waiting.first))
-		due = remote->settled_ns;
+		due = remote->waiting.first->settled_ns;
 	if (count_in(s, CP_CONN_CUT) > 0 && remote->retry_ns < due)
 		due = remote->retry_ns;
 	if (due == UINT64_MAX)

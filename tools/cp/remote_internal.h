@@ -49,6 +49,7 @@ struct cp_reply {
 	cp_reply_fn done;
 	void *user;
 	uint64_t offset, sent_ns;
+	uint64_t settled_ns; /* by then the server of its lost connection has ended */
 	uint32_t len, flags; /* FLAGS: what else is no data, the length of what is hashed, say */
 	uint32_t moved; /* of LEN: arrived, or written and answered */
 	uint32_t kept;	/* of MOVED: by attempts before this one */

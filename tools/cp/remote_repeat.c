@@ -176,7 +176,7 @@ bool cp_repeat_may_start(const struct cp_reply *r)
 	bool removes = r->kind == CP_REMOVE || r->kind == CP_RMDIR ||
 		       (r->kind == CP_RENAME && r->flags == CP_RENAME_REMOVE);
 
-	return !removes || !r->repeated || cp_now_ns() >= r->s->remote.settled_ns;
+	return !removes || !r->repeated || cp_now_ns() >= r->settled_ns;
 }
 
 bool cp_repeat_excuses(const struct cp_reply *r, int code)

@@ -10,6 +10,9 @@
 
 enum { CUT_PART = 8192 };
 
+/* After that long the server has worked off what a connection had brought that is gone, or will not. */
+static const uint64_t settling_ns = 2000000000;
+
 /* ---- Life ---- */
 
 static void append(struct cp_request_queue *queue, struct cp_reply *r)
@@ -271,6 +274,7 @@ static void take_stock(struct cp_reply *r)
 {
 	r->repeated = true;
 	r->checked = false;
+	r->settled_ns = cp_now_ns() + settling_ns;
 	cp_late_note(r);
 	if (r->kind == CP_READ && r->moved > r->kept)
 		r->s->remote.answered++;

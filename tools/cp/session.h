@@ -32,7 +32,6 @@ struct cp_remote {
 	struct cp_file *files;
 	struct cp_late *late;	/* names that may come to stand there (remote_late.c) */
 	unsigned late_count, late_pending;
-	uint64_t settled_ns;	/* by then the servers of lost connections have ended */
 	struct cp_reply *changes[CP_REMOTE_BUCKETS]; /* under way, by the name that they change */
 	uint64_t answered, answered_before;	     /* requests; at the last loss */
 	unsigned tries;			     /* since something was answered */
