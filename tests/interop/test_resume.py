@@ -13,6 +13,7 @@ from relay import Network
 from suite import check, files_below, main, same, says, succeeded
 
 SIZE = 24 << 20
+REDUCED = os.environ.get('HAWSER_TEST_EFFORT') == 'reduced'
 
 
 def operands(client, source, target, up):
@@ -172,12 +173,130 @@ def tree(world, up):
     check(result.summary()['resumed_bytes'] > 4 << 20, f'{result.summary()}')
 
 
+SMALL = 3000
+
+
+class KilledTree:
+    """A copy of a tree of small files, killed when SHARE of it has come."""
+
+    def __init__(self, world, up, share=0.5, options=('--resume',), count=1500):
+        self.up, self.count = up, count
+        self.source, self.target = world.path(b'tree'), world.path(b'tree')
+        trees.make_many(self.source, count, SMALL, per_directory=100)
+        self.network = Network(world.server.port, rate=3_000_000)
+        self.client = world.new_client(world.server, self.network.port)
+        child = self.client.start(*options, '-r', *operands(self.client, self.source, self.target, up))
+        deadline = time.monotonic() + 40
+        while self.network.forwarded['up' if up else 'down'] < share * count * SMALL:
+            check(time.monotonic() < deadline, 'the copy did not go on')
+            if child.poll() is not None:
+                break
+            time.sleep(0.005)
+        child.kill()
+        child.communicate(timeout=20)
+        time.sleep(0.4)
+        self.network.rate = None
+
+    def journal(self):
+        """The record whose entries are whole files, or None."""
+        for path in records(self.client):
+            with open(path, 'rb') as file:
+                if file.read(16).startswith(b'hawser-journal'):
+                    return path
+        return None
+
+    def go_on(self, *options):
+        before = self.network.forwarded['up' if self.up else 'down']
+        result = self.client.cp('--json', '--resume', *options, '-r',
+                                *operands(self.client, os.path.join(self.source, b'.'), self.target, self.up))
+        succeeded(result)
+        same(self.source, self.target)
+        check(not records(self.client), f'records were left over: {records(self.client)}')
+        left = [path for path in files_below(self.target) if b'.hawser-' in os.path.basename(path)]
+        check(not left, f'left over: {left}')
+        return result.summary(), self.network.forwarded['up' if self.up else 'down'] - before
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ignored):
+        self.network.stop()
+
+
+def completed_files(world, up):
+    """What the killed copy had completed does not move again, but for the last moments that were not recorded: those
+    are compared."""
+    with KilledTree(world, up, share=0.8) as k:
+        check(k.journal() is not None, 'no record')
+        summary, _ = k.go_on()
+        check(summary['resumed_bytes'] >= 0.3 * k.count * SMALL, f'{summary}')
+        check(summary['bytes'] <= 0.7 * k.count * SMALL, f'{summary}')
+
+
+def killed_anywhere(world, up):
+    """Killed at random moments, several times in a row, and the record cut, altered, or lengthened at random: the
+    copy is right."""
+    for number in range(3 if REDUCED else 10):
+        with KilledTree(world, up, share=random.uniform(0.05, 1.1), count=800) as k:
+            path = k.journal()
+            if path:
+                with open(path, 'rb') as file:
+                    data = bytearray(file.read())
+                kind = number % 3
+                if kind == 0:
+                    del data[random.randrange(len(data)):]
+                elif kind == 1:
+                    for _ in range(20):
+                        data[random.randrange(len(data))] ^= 1 + random.randrange(255)
+                else:
+                    data += os.urandom(random.randrange(1, 100)) + bytes(64)
+                with open(path, 'wb') as file:
+                    file.write(data)
+            k.go_on()
+
+
+def other_content(world, up):
+    """Files of the same length there, which the record does not speak of, or whose source has changed since: their
+    content is compared, and replaced."""
+    with KilledTree(world, up, share=0.8) as k:
+        done = sorted(path for path in files_below(k.target)
+                      if b'.hawser-' not in os.path.basename(path))
+        check(len(done) > 20, 'too few')
+        for path in done[:5]:
+            source = os.path.join(k.source, os.path.relpath(path, k.target))
+            before = os.stat(source)
+            trees.make_file(source, before.st_size, b'other')
+            # Not even the time tells, where the inode's does.
+            os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + (0 if up else 2_000_000_000)))
+        missing = [os.path.join(d, name) for d, _, names in os.walk(k.source) for name in names
+                   if not os.path.exists(os.path.join(k.target, os.path.relpath(os.path.join(d, name), k.source)))]
+        for path in missing[:5]:
+            there = os.path.join(k.target, os.path.relpath(path, k.source))
+            os.makedirs(os.path.dirname(there), exist_ok=True)
+            trees.make_file(there, os.path.getsize(path), b'strange')
+        k.go_on()
+
+
+def without_journal(world, up):
+    """What is equal stays, as far as it was read back; with --verify a record is not enough."""
+    for verify in (False, True):
+        with KilledTree(world, up, share=0.8, count=1000) as k:
+            path = k.journal()
+            if path and not verify:
+                os.unlink(path)
+            summary, _ = k.go_on(*(['--verify'] if verify else []))
+            check(summary['resumed_bytes'] >= 0.2 * k.count * SMALL, f'{summary}')
+            if verify:
+                check(sum(summary['verified'].values()) == k.count, f'{summary}')
+
+
 def tests():
     for up in (True, False):
         word = 'upload' if up else 'download'
         for how in (signal.SIGKILL, signal.SIGINT):
             yield f'killed {word} {how.name}', killed, (up, how)
-        for test in (damaged_record, source_changed, lying_part, link_in_its_place, tree):
+        for test in (damaged_record, source_changed, lying_part, link_in_its_place, tree, completed_files,
+                     killed_anywhere, other_content, without_journal):
             yield f'{test.__name__} {word}', test, (up,)
     yield without_record
     yield within_the_rate

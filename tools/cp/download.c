@@ -254,6 +254,7 @@ void cp_download(struct cp_session *s, char **sources, size_t count, const char 
 	struct cp_download dl = {.s = s};
 	struct cp_glob glob = {0};
 	char *name = NULL;
+	int sync; /* the base may be closed by the end */
 
 	dl.waiting_end = &dl.waiting;
 	dl.active_end = &dl.active;
@@ -265,11 +266,16 @@ void cp_download(struct cp_session *s, char **sources, size_t count, const char 
 		dl.rename_to = name;
 		/* What replies make room for leaves together, at the end of each batch of them. */
 		cp_remote_set_batch(s, pump, &dl);
+		sync = dup(dl.base->fd);
+		cp_dl_journal_open(&dl, sync, sources, count);
 		for (size_t i = 0; i < glob.count; i++)
 			ask(&dl, glob.paths[i]);
 		cp_dl_dir_put(dl.base);
 		cp_session_run(s, finished, pump, &dl);
 		cp_remote_set_batch(s, NULL, NULL);
+		cp_journal_close(&dl.journal, cp_running(s) && s->report.failed == 0);
+		if (sync >= 0)
+			close(sync);
 	}
 	cp_glob_free(&glob);
 	free(name);

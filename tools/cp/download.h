@@ -16,6 +16,7 @@
 #ifndef CP_DOWNLOAD_H
 #define CP_DOWNLOAD_H
 
+#include "journal.h"
 #include "ranges.h"
 #include "session.h"
 #include "sink.h"
@@ -78,6 +79,7 @@ struct cp_download {
 	struct cp_dl_file *active, **active_end;
 	struct cp_dl_file *postponed;
 	struct cp_dl_file *dirty;	/* hold views of the current batch */
+	struct cp_journal journal;	/* --resume */
 	unsigned work;			/* operands, directories and files that are not complete */
 	unsigned short_reads;		/* how often less came than was asked for */
 };
@@ -111,6 +113,10 @@ void cp_dl_list_resume(struct cp_dl_dir *dir);
 void cp_dl_file_add(struct cp_dl_dir *dir, const char *remote, const char *name, const haw_attrs *attrs);
 /* Start a file that waited. */
 void cp_dl_file_start(struct cp_dl_file *f);
+/* Open it there, for it is not here. */
+void cp_dl_file_fetch(struct cp_dl_file *f);
+/* It stands here already. */
+void cp_dl_file_leave(struct cp_dl_file *f);
 /* A request of the file was answered with CODE; says so once. */
 void cp_dl_file_check(struct cp_dl_file *f, int code, const haw_error *err);
 /* Something here failed with an errno. */
@@ -135,6 +141,16 @@ void cp_dl_resume(struct cp_dl_file *f);
 /* Record what is there, if it is time, or NOW; everything that came was written. */
 void cp_dl_record(struct cp_dl_file *f, bool now);
 void cp_dl_record_forget(struct cp_dl_file *f);
+
+/* ---- download_skip.c ---- */
+
+/* See whether what stands here is this file already, then leave it or go on with cp_dl_file_fetch; false: it
+ * is not. */
+bool cp_dl_skip(struct cp_dl_file *f);
+/* It is complete. */
+void cp_dl_skip_later(struct cp_dl_file *f);
+/* SYNC is the destination, borrowed. */
+void cp_dl_journal_open(struct cp_download *dl, int sync, char **sources, size_t count);
 
 /* ---- download_link.c ---- */
 

@@ -141,6 +141,7 @@ static bool complete(struct cp_dl_file *f)
 
 	if (!error) {
 		cp_dl_record_forget(f);
+		cp_dl_skip_later(f);
 		cp_report_file(&s->report, f->name, f->end);
 		return true;
 	}
@@ -441,14 +442,31 @@ static void opened(void *user, struct cp_reply *op)
 
 /* ---- The beginning ---- */
 
+void cp_dl_file_leave(struct cp_dl_file *f)
+{
+	struct cp_session *s = session(f);
+
+	s->report.resumed += f->attrs.size;
+	cp_report_file(&s->report, f->name, f->attrs.size);
+	cp_sink_abandon(&f->sink);
+	s->flow.files--;
+	destroy(f);
+}
+
 void cp_dl_file_start(struct cp_dl_file *f)
+{
+	session(f)->flow.files++;
+	if (f->again || !cp_running(session(f)) || !cp_dl_skip(f))
+		cp_dl_file_fetch(f);
+}
+
+void cp_dl_file_fetch(struct cp_dl_file *f)
 {
 	struct cp_session *s = session(f);
 	const haw_attrs none = {0};
 	haw_error err;
 	struct cp_reply *op = NULL;
 
-	s->flow.files++;
 	f->size = f->attrs.flags & HAW_ATTR_SIZE ? f->attrs.size : 0;
 	f->whole = !f->again && f->dl->short_reads < SHORT_READS && f->size < WHOLE_MAX &&
 		   f->size < s->limits.read && !cp_flow_paced(&s->flow);

@@ -187,12 +187,14 @@ void cp_upload(struct cp_session *s, char **sources, size_t count, const char *d
 		up.rename_to = name;
 		up.base->base = true;
 		up.base->kind = CP_UP_ASKED;
+		cp_up_journal_open(&up, destination);
 		/* What replies make room for leaves together, at the end of each batch of them. */
 		cp_remote_set_batch(s, pump, &up);
 		cp_upload_pump(&up);
 		cp_session_run(s, finished, pump, &up);
 		cp_remote_set_batch(s, NULL, NULL);
 		cp_remote_clean(s);
+		cp_journal_close(&up.journal, cp_running(s) && s->report.failed == 0);
 	}
 	free(name);
 }

@@ -22,6 +22,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "journal.h"
 #include "names.h"
 #include "ranges.h"
 #include "session.h"
@@ -89,6 +90,7 @@ struct cp_upload {
 	struct cp_up_file *active, **active_end;
 	unsigned active_count;
 	struct cp_up_file *postponed;
+	struct cp_journal journal;	/* --resume */
 	unsigned open_dirs;		/* directories that are not complete */
 };
 
@@ -116,6 +118,10 @@ void cp_up_file_add(struct cp_up_dir *dir, int fd, const char *name, const char 
 		    bool follow);
 /* Open it there, and send it. */
 void cp_up_file_open(struct cp_up_file *f);
+/* What stands there is not it: copy it. */
+void cp_up_file_replace(struct cp_up_file *f);
+/* It stands there already. */
+void cp_up_file_leave(struct cp_up_file *f);
 /* Try a file again that was postponed. */
 void cp_up_file_again(struct cp_up_file *f);
 /* All requests of the file have been answered. */
@@ -135,6 +141,16 @@ bool cp_up_resume(struct cp_up_file *f);
 /* Record what is there, if it is time, or NOW. */
 void cp_up_record(struct cp_up_file *f, bool now);
 void cp_up_record_forget(struct cp_up_file *f);
+
+/* ---- upload_skip.c ---- */
+
+/* See whether what stands there is this file already, then leave it or go on with cp_up_file_replace; false:
+ * it is not. */
+bool cp_up_skip(struct cp_up_file *f);
+/* It is complete. */
+void cp_up_skip_later(struct cp_up_file *f);
+/* Of all that is copied. */
+void cp_up_journal_open(struct cp_upload *up, const char *destination);
 
 /* ---- upload_link.c ---- */
 

@@ -125,6 +125,7 @@ static void succeed(struct cp_up_file *f)
 	struct cp_session *s = session(f);
 
 	cp_up_record_forget(f);
+	cp_up_skip_later(f);
 	cp_report_file(&s->report, f->local, f->source.size);
 	destroy(f);
 }
@@ -352,6 +353,20 @@ static void open_as(struct cp_up_file *f, bool in_place)
 		cp_up_file_open(f);
 }
 
+void cp_up_file_replace(struct cp_up_file *f)
+{
+	if (f->failed || !cp_running(session(f)))
+		abandon(f);
+	else
+		open_as(f, false);
+}
+
+void cp_up_file_leave(struct cp_up_file *f)
+{
+	session(f)->report.resumed += f->source.size;
+	succeed(f);
+}
+
 static void resolve_done(void *user, struct cp_reply *op)
 {
 	struct cp_up_file *f = user;
@@ -412,7 +427,8 @@ static void meet(struct cp_up_file *f, const haw_attrs *attrs)
 	if (attrs)
 		f->standing = *attrs;
 	if (!attrs || S_ISREG(attrs->mode) || !(attrs->flags & HAW_ATTR_MODE)) {
-		open_as(f, false);
+		if (!cp_up_skip(f))
+			open_as(f, false);
 	} else if (S_ISDIR(attrs->mode)) {
 		fail_plain(f, "is a directory");
 	} else if (S_ISLNK(attrs->mode)) {
