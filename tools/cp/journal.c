@@ -21,6 +21,8 @@ static const uint64_t every_ns = 1000000000, every_synced_ns = 5000000000;
 
 static const char magic[CP_JOURNAL_HASH] = "hawser-journal 1\n";
 
+static const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
 static bool hash_of(const char *line, uint8_t out[CP_JOURNAL_HASH])
 {
 	haw_hash *hash = haw_hash_new("sha256", NULL);
@@ -87,13 +89,13 @@ void cp_journal_open(struct cp_journal *j, const char *text, int sync)
 {
 	*j = (struct cp_journal){.directory = cp_record_directory(), .fd = -1, .sync = sync};
 	cp_record_name(text, j->name);
-	if (j->directory >= 0)
-		j->fd = openat(j->directory, j->name,
-			       O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	j->fresh = malloc(GATHERED * CP_JOURNAL_HASH);
 	j->written_ns = cp_now_ns();
-	if (j->fd >= 0 && j->fresh && load(j))
-		return;
+	if (j->directory >= 0 && j->fresh) {
+		j->fd = openat(j->directory, j->name, flags);
+		if (j->fd < 0 ? errno == ENOENT : load(j))
+			return;
+	}
 	give_up(j);
 	free(j->known);
 	j->known = NULL;
@@ -108,6 +110,14 @@ bool cp_journal_knows(const struct cp_journal *j, const char *line)
 	       bsearch(hash, j->known, j->known_count, CP_JOURNAL_HASH, compare);
 }
 
+static bool make(struct cp_journal *j)
+{
+	if (j->fd >= 0)
+		return true;
+	j->fd = openat(j->directory, j->name, flags | O_CREAT | O_EXCL, 0600);
+	return j->fd >= 0 && write(j->fd, magic, sizeof(magic)) == sizeof(magic);
+}
+
 /* The journal must not survive what it speaks of. */
 static void flush(struct cp_journal *j)
 {
@@ -117,7 +127,7 @@ static void flush(struct cp_journal *j)
 	j->fresh_count = 0;
 	if (len == 0)
 		return;
-	if ((j->sync >= 0 && syncfs(j->sync) != 0) || write(j->fd, j->fresh, len) != (ssize_t)len)
+	if ((j->sync >= 0 && syncfs(j->sync) != 0) || !make(j) || write(j->fd, j->fresh, len) != (ssize_t)len)
 		give_up(j);
 }
 
@@ -125,7 +135,7 @@ void cp_journal_add(struct cp_journal *j, const char *line)
 {
 	uint64_t every = j->sync < 0 ? every_ns : every_synced_ns;
 
-	if (j->fd < 0 || j->count >= ENTRIES_MOST ||
+	if (j->directory < 0 || j->count >= ENTRIES_MOST ||
 	    !hash_of(line, j->fresh + j->fresh_count * CP_JOURNAL_HASH))
 		return;
 	if (j->known_count > 0 && bsearch(j->fresh + j->fresh_count * CP_JOURNAL_HASH, j->known,
@@ -139,9 +149,9 @@ void cp_journal_add(struct cp_journal *j, const char *line)
 
 void cp_journal_close(struct cp_journal *j, bool done)
 {
-	if (j->fd >= 0 && done)
+	if (j->directory >= 0 && done)
 		unlinkat(j->directory, j->name, 0);
-	else if (j->fd >= 0)
+	else if (j->directory >= 0)
 		flush(j);
 	give_up(j);
 	free(j->known);

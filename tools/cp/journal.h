@@ -17,7 +17,7 @@
 enum { CP_JOURNAL_HASH = 32 };
 
 struct cp_journal {
-	int directory, fd; /* fd -1: there is none */
+	int directory, fd; /* -1: there is none; made with the first entries */
 	char name[72];
 	uint8_t *known; /* sorted, of earlier runs */
 	size_t known_count;
