@@ -226,7 +226,7 @@ class KilledTree:
 def completed_files(world, up):
     """What the killed copy had completed does not move again, but for the last moments that were not recorded: those
     are compared."""
-    with KilledTree(world, up, share=0.8) as k:
+    with KilledTree(world, up, share=0.8, count=3000) as k:
         check(k.journal() is not None, 'no record')
         summary, _ = k.go_on()
         check(summary['resumed_bytes'] >= 0.3 * k.count * SMALL, f'{summary}')

@@ -13,11 +13,11 @@
 #include "ranges.h"
 #include "report.h"
 
-/* 64 MiB at most. Entries are written each second, or when so many have gathered; of copies here, for which
- * the file system is synchronised, each five. */
+/* 64 MiB at most. Entries are written each second, or when so many have gathered; but so that it takes a
+ * twentieth of the time at most. */
 enum { ENTRIES_MOST = 2 << 20, GATHERED = 2048 };
 
-static const uint64_t every_ns = 1000000000, every_synced_ns = 5000000000;
+static const uint64_t every_ns = 1000000000;
 
 static const char magic[CP_JOURNAL_HASH] = "hawser-journal 1\n";
 
@@ -122,18 +122,20 @@ static bool make(struct cp_journal *j)
 static void flush(struct cp_journal *j)
 {
 	size_t len = j->fresh_count * CP_JOURNAL_HASH;
+	uint64_t before = cp_now_ns();
 
-	j->written_ns = cp_now_ns();
 	j->fresh_count = 0;
 	if (len == 0)
 		return;
 	if ((j->sync >= 0 && syncfs(j->sync) != 0) || !make(j) || write(j->fd, j->fresh, len) != (ssize_t)len)
 		give_up(j);
+	j->written_ns = cp_now_ns();
+	j->writing_ns = j->written_ns - before;
 }
 
 void cp_journal_add(struct cp_journal *j, const char *line)
 {
-	uint64_t every = j->sync < 0 ? every_ns : every_synced_ns;
+	uint64_t pause = 20 * j->writing_ns, elapsed = cp_now_ns() - j->written_ns;
 
 	if (j->directory < 0 || j->count >= ENTRIES_MOST ||
 	    !hash_of(line, j->fresh + j->fresh_count * CP_JOURNAL_HASH))
@@ -143,8 +145,11 @@ void cp_journal_add(struct cp_journal *j, const char *line)
 		return;
 	j->count++;
 	j->fresh_count++;
-	if (j->fresh_count == GATHERED || cp_now_ns() - j->written_ns > every)
+	/* What does not fit is compared. */
+	if (elapsed > pause && (j->fresh_count == GATHERED || elapsed > every_ns))
 		flush(j);
+	else if (j->fresh_count == GATHERED)
+		j->fresh_count--;
 }
 
 void cp_journal_close(struct cp_journal *j, bool done)

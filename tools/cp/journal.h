@@ -23,7 +23,7 @@ struct cp_journal {
 	size_t known_count;
 	uint8_t *fresh; /* not written yet */
 	size_t fresh_count, count;
-	uint64_t written_ns;
+	uint64_t written_ns, writing_ns; /* when, and how long that took */
 	int sync; /* the file system of the copies here is synchronised first; -1: they are elsewhere */
 };
 
