@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A TCP relay on loopback that holds every byte back for the same time, each way, without limiting how many
- * are on the way: a long path of unlimited bandwidth.
+ * are on the way: a long path of unlimited bandwidth; or of BYTES_PER_S each way, over all connections, in
+ * front of which 20 ms' worth may wait.
  *
- * usage: relay DELAY_MS TARGET_PORT
+ * usage: relay DELAY_MS TARGET_PORT [BYTES_PER_S]
  *
  * It listens on a free port of 127.0.0.1, prints "port N", and relays each connection to TARGET_PORT of the
  * same address, until SIGTERM or SIGINT. When both sides of a connection have ended it prints "bytes UP
@@ -32,6 +33,7 @@
 #define NO_TIME	    INT64_MAX
 #define NS_PER_MS   1000000
 #define NS_PER_S    1000000000
+#define BACKLOG_NS  20000000
 
 struct piece {
 	struct piece *next;
@@ -47,6 +49,7 @@ struct way {
 	uint64_t bytes;
 	int64_t end_due;	/* when the end of FROM is passed on; NO_TIME: FROM has not ended */
 	bool end_sent, blocked; /* blocked: the other side's socket is full */
+	bool held;		/* what FROM sends waits until the line has room */
 };
 
 struct connection {
@@ -63,6 +66,8 @@ struct side {
 };
 
 static int64_t delay;
+static double rate;		/* bytes a nanosecond; 0: no limit */
+static int64_t free_at[2];	/* when the line up, and down, has carried what was given to it */
 static int target_port, queue;
 static struct connection *connections;
 static struct piece *spare;	/* the piece used last comes first: its memory is warm */
@@ -99,6 +104,22 @@ static void give_piece(struct piece *piece)
 	spare = piece;
 }
 
+static bool has_room(int index)
+{
+	return rate <= 0 || free_at[index] <= now() + BACKLOG_NS;
+}
+
+/* When LEN bytes that came just now arrive. */
+static int64_t carry(int index, size_t len)
+{
+	int64_t time = now();
+
+	if (rate <= 0)
+		return time + delay;
+	free_at[index] = (free_at[index] > time ? free_at[index] : time) + (int64_t)((double)len / rate);
+	return free_at[index] + delay;
+}
+
 /* Read what there is. Edge-triggered: until there is no more, or the queue is at its bound; then the sender
  * of the next piece calls again. */
 static void receive(struct connection *c, int index)
@@ -106,11 +127,17 @@ static void receive(struct connection *c, int index)
 	struct way *way = &c->way[index];
 
 	while (!c->failed && way->end_due == NO_TIME && way->count < PIECES_MAX) {
-		struct piece *piece = take_piece();
-		ssize_t n = recv(c->fd[index], piece->data, PIECE_SIZE, MSG_DONTWAIT);
+		struct piece *piece;
+		ssize_t n;
+
+		way->held = !has_room(index);
+		if (way->held)
+			return;
+		piece = take_piece();
+		n = recv(c->fd[index], piece->data, PIECE_SIZE, MSG_DONTWAIT);
 
 		if (n > 0) {
-			piece->due = now() + delay;
+			piece->due = carry(index, (size_t)n);
 			piece->begin = 0;
 			piece->end = (size_t)n;
 			if (way->last)
@@ -182,10 +209,12 @@ static int64_t advance_all(void)
 
 	for (struct connection *c = connections; c; c = c->next) {
 		for (int i = 0; i < 2; i++) {
-			if (transmit(c, i))
+			if (transmit(c, i) || (c->way[i].held && has_room(i)))
 				receive(c, i);
 			if (next_due(&c->way[i]) < due)
 				due = next_due(&c->way[i]);
+			if (c->way[i].held && free_at[i] - BACKLOG_NS < due)
+				due = free_at[i] - BACKLOG_NS;
 		}
 	}
 	return due;
@@ -340,11 +369,12 @@ int main(int argc, char **argv)
 {
 	int listener, signals;
 
-	if (argc != 3 || (target_port = atoi(argv[2])) <= 0 || target_port > 65535) {
-		fprintf(stderr, "usage: relay DELAY_MS TARGET_PORT\n");
+	if (argc < 3 || argc > 4 || (target_port = atoi(argv[2])) <= 0 || target_port > 65535) {
+		fprintf(stderr, "usage: relay DELAY_MS TARGET_PORT [BYTES_PER_S]\n");
 		return 2;
 	}
 	delay = (int64_t)(atof(argv[1]) * NS_PER_MS);
+	rate = argc > 3 ? atof(argv[3]) / NS_PER_S : 0;
 	queue = epoll_create1(EPOLL_CLOEXEC);
 	if (queue < 0)
 		die("epoll_create1");

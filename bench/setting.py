@@ -28,10 +28,10 @@ def children(pid):
 
 
 class Relay:
-    """The program relay, holding bytes back for DELAY_MS each way on their way to PORT."""
+    """The program relay, holding bytes back for DELAY_MS each way on their way to PORT, at RATE bytes a second."""
 
-    def __init__(self, program, delay_ms, port):
-        self.child = subprocess.Popen([program, str(delay_ms), str(port)], stdin=subprocess.DEVNULL,
+    def __init__(self, program, delay_ms, port, rate=0):
+        self.child = subprocess.Popen([program, str(delay_ms), str(port), str(rate)], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, text=True)
         self.port = int(self.child.stdout.readline().split()[1])
 
