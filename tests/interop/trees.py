@@ -82,7 +82,7 @@ def make_links(root):
     make_file(os.path.join(links, b'target'), 1234)
     for name, target in [
         (b'to-file', b'target'), (b'to-directory', b'directory'), (b'dangling', b'nowhere/at all'),
-        (b'absolute', b'/etc/passwd'), (b'itself', b'itself'), (b'up', b'..'), (b'odd', b'\xff\n'),
+        (b'absolute', os.path.join(links, b'target')), (b'itself', b'itself'), (b'up', b'..'), (b'odd', b'\xff\n'),
         (b'long', b'l' * 1000), (b'ring-a', b'ring-b'), (b'ring-b', b'ring-a'),
     ]:
         os.symlink(target, os.path.join(links, name))
