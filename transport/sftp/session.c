@@ -53,14 +53,16 @@ static void end_start(struct haw_sftp *sftp, int code, const haw_error *err)
 		haw_sftp_complete(start, code, err);
 }
 
-static void ask_limits(struct haw_sftp *sftp)
+/* False: out of memory, and no answer will come. */
+static bool ask_limits(struct haw_sftp *sftp)
 {
-	struct haw_sftp_request *r;
+	struct haw_sftp_request *r =
+		haw_sftp_begin_extended(sftp, HAW_EXPECTS_LIMITS, HAW_SFTP_LIMITS, 0, NULL, NULL, NULL);
 
-	sftp->limits_asked = true;
-	r = haw_sftp_begin_extended(sftp, HAW_EXPECTS_LIMITS, HAW_SFTP_LIMITS, 0, NULL, NULL, NULL);
-	if (r && haw_sftp_submit(r, NULL))
+	sftp->limits_asked = r && haw_sftp_submit(r, NULL);
+	if (sftp->limits_asked)
 		haw_sftp_disown(r);
+	return sftp->limits_asked;
 }
 
 void haw_sftp_opened(struct haw_sftp *sftp)
@@ -80,6 +82,8 @@ void haw_sftp_limits_ended(struct haw_sftp *sftp)
 {
 	if (sftp->version_known)
 		end_start(sftp, 0, NULL);
+	else
+		sftp->limits_asked = false;
 }
 
 int haw_sftp_take_version(struct haw_sftp *sftp, haw_message *m, haw_error *err)
@@ -107,10 +111,8 @@ int haw_sftp_take_version(struct haw_sftp *sftp, haw_message *m, haw_error *err)
 				     "the SFTP server's version message is malformed");
 	sftp->version_known = true;
 	sftp->sending = true;
-	if (!(sftp->extensions & HAW_SFTP_LIMITS))
+	if (!(sftp->extensions & HAW_SFTP_LIMITS) || !(sftp->limits_asked || ask_limits(sftp)))
 		end_start(sftp, 0, NULL);
-	else if (!sftp->limits_asked)
-		ask_limits(sftp);
 	return 0;
 }
 
