@@ -21,18 +21,6 @@ from test_survive import SEED, make_tree
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class LoggedIn(random.Random):
-    """The first connection of a side is cut behind its login: a host that was never reached is not tried again."""
-
-    LOGIN = 20_000
-    drawn = False
-
-    def randint(self, least, most):
-        least = least if self.drawn else max(least, self.LOGIN)
-        self.drawn = True
-        return super().randint(least, most)
-
-
 class Between:
     """Hosts "one" and "two", and a user who knows both."""
 
@@ -42,7 +30,7 @@ class Between:
         self.world = world
         servers = world.new_server(**first) if first else world.server, world.new_server(**(second or {}))
         self.servers = servers if first else servers[1:]
-        self.networks = [Network(server.port, random=LoggedIn(SEED + number), **both, **(options or {}))
+        self.networks = [Network(server.port, random=random.Random(SEED + number), **both, **(options or {}))
                          for number, (server, options) in enumerate(zip(servers, (one, two)))]
         self.client = world.new_client(world.server)
         self.client.port = None
