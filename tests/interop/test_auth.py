@@ -174,9 +174,13 @@ def tokens(world):
             accepted(world, client, env=socket_of(agent))
             check(token.counter == 42, f'the token signed {token.counter - 41} times')
             check('-SK ' in server.log_text(), 'by what?')
-            # Whoever was not there is refused here already.
+            # Whether somebody must have touched it is the server's affair.
             token.flags = 0
-            says(refused(world, client, env=socket_of(agent)), 'agent')
+            refused(world, client, env=socket_of(agent))
+            check('user presence' in server.log_text(), server.log_text()[-500:])
+            with open(server.authorized, 'w') as file:
+                file.write('no-touch-required ' + public_line(token) + '\n')
+            accepted(world, client, env=socket_of(agent))
         server.stop()
 
 

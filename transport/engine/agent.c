@@ -232,11 +232,10 @@ static int take_signature(struct agent_op *op, haw_span answer, haw_error *err)
 
 	if (result < 0)
 		return result;
-	if (haw_key_verify(op->key, op->algorithm, haw_message_all(&op->data), signature, err) < 0) {
-		err->code = HAW_EINTEGRITY;
-		haw_error_prefix(err, "the agent did not sign as it was asked to");
-		return HAW_EINTEGRITY;
-	}
+	result = haw_agent_check_signature(op->key, op->algorithm, haw_message_all(&op->data), signature,
+					   err);
+	if (result < 0)
+		return result;
 	haw_put_bytes(op->signature, signature.ptr, signature.len);
 	return haw_message_ok(op->signature) ? 0
 					     : haw_error_set(err, HAW_ENOMEM, HAW_FAULT_SYSTEM, 0,

@@ -118,3 +118,12 @@ int haw_agent_get_signature(haw_span answer, haw_span *signature, haw_error *err
 	*signature = haw_get_string(&m);
 	return haw_message_complete(&m) ? 0 : malformed(err, "a signature has a wrong length");
 }
+
+int haw_agent_check_signature(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
+			      haw_error *err)
+{
+	if (haw_key_verify_untouched(key, algorithm, data, signature, err) == 0)
+		return 0;
+	haw_error_prefix(err, "the agent did not sign as it was asked to");
+	return err->code = HAW_EINTEGRITY;
+}

@@ -21,5 +21,9 @@ void haw_agent_put_sign(haw_message *out, haw_span blob, haw_span data, const ch
 int haw_agent_get_list(haw_span answer, bool (*found)(void *user, haw_key *key), void *user, haw_error *err);
 /* The signature blob, a view into ANSWER, which nobody has verified. */
 int haw_agent_get_signature(haw_span answer, haw_span *signature, haw_error *err);
+/* Whether it is what was asked for. That somebody has touched a device is for the server to demand, where a
+ * key may be allowed without (no-touch-required). */
+int haw_agent_check_signature(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
+			      haw_error *err);
 
 #endif

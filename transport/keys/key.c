@@ -305,13 +305,12 @@ static bool was_touched(haw_span signature)
 	return (haw_get_byte(&m) & 1) != 0;
 }
 
-int haw_key_verify(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
-		   haw_error *err)
+int haw_key_verify_untouched(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
+			     haw_error *err)
 {
 	const haw_span type = haw_hostkey_type(signature);
 	const struct haw_signature_algorithm *chosen;
 	char named[64];
-	int result;
 
 	if (type.len == 0 || type.len >= sizeof(named) || memchr(type.ptr, '\0', type.len))
 		return haw_key_format_error(err, "the signature is malformed");
@@ -325,8 +324,22 @@ int haw_key_verify(const haw_key *key, const char *algorithm, haw_span data, haw
 	if (strcmp(chosen->name, named) != 0)
 		return haw_error_set(err, HAW_EINTEGRITY, HAW_FAULT_PEER, 0,
 				     "a signature was made with another algorithm than the one agreed on");
-	result = haw_hostkey_verify_blob(haw_key_blob(key), NULL, data, signature, err);
-	if (result == 0 && strncmp(chosen->name, "sk-", 3) == 0 && !was_touched(signature))
+	return haw_hostkey_verify_blob(haw_key_blob(key), NULL, data, signature, err);
+}
+
+static bool is_by_device(haw_span signature)
+{
+	const haw_span type = haw_hostkey_type(signature);
+
+	return type.len > 3 && memcmp(type.ptr, "sk-", 3) == 0;
+}
+
+int haw_key_verify(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
+		   haw_error *err)
+{
+	int result = haw_key_verify_untouched(key, algorithm, data, signature, err);
+
+	if (result == 0 && is_by_device(signature) && !was_touched(signature))
 		return haw_error_set(err, HAW_EINTEGRITY, HAW_FAULT_PEER, 0,
 				     "a device signed without anybody touching it");
 	return result;

@@ -34,6 +34,10 @@ struct haw_key {
 /* Make a key of PKEY, which is taken over (freed on failure too). COMMENT may be empty. */
 haw_key *haw_key_wrap(EVP_PKEY *pkey, bool can_sign, haw_span comment, haw_error *err);
 
+/* haw_key_verify, but a FIDO device need not say that somebody touched it. */
+int haw_key_verify_untouched(const haw_key *key, const char *algorithm, haw_span data, haw_span signature,
+			     haw_error *err);
+
 /* A public key of BLOB, of any type but a certificate. */
 haw_key *haw_key_from_plain_blob(haw_span blob, haw_error *err);
 
