@@ -37,6 +37,7 @@ def by_command(file, host, *options, flags=0):
 WRITTEN = [
     '', 'Host *\n  ServerAliveInterval 60\n  ServerAliveCountMax 5\n  TCPKeepAlive no\n',
     'Host alpha\n HostName alpha.example.net\n User admin\n Port 2222\n IdentityFile ~/.ssh/alpha\n IdentitiesOnly yes\n',
+    'HostName %h.%h\nMatch exec "test %h = alpha.alpha" host *\n Port 4\n', 'GlobalKnownHostsFile NONE\n',
     'Host *.example.com\n ProxyJump bastion\nHost bastion\n ProxyJump none\n',
     'Match host *.example.com !exec "true"\n Port 1\nMatch host *.example.com\n ProxyCommand nc -X 5 -x proxy:1080 %h %p\n',
     'Match user me\n IdentityFile ~/.ssh/me\n CertificateFile ~/.ssh/me-cert.pub\nMatch originalhost alpha user nobody\n Port 3\n',

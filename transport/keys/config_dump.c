@@ -110,6 +110,9 @@ static int dump_files(struct haw_config_lookup *lookup, int id, haw_string_list 
 
 	if (node)
 		list = (haw_string_list){(const char *const *)node->arguments, node->argument_count};
+	/* The word is shown as ssh shows it. */
+	if (list.count == 1 && strcasecmp(list.items[0], "none") == 0)
+		list.count = 0;
 	return dump_list(lookup, id, list);
 }
 

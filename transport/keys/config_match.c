@@ -130,28 +130,6 @@ static int run_command(struct haw_config_lookup *lookup, const struct haw_config
 	return WEXITSTATUS(status) == 0;
 }
 
-/* What is known by now stands for the tokens. */
-static void set_tokens(struct haw_config_lookup *lookup, const char *host, const char *user)
-{
-	const struct haw_config_node *alias = lookup->given[HAW_K_HOST_KEY_ALIAS];
-	haw_host_values *v = &lookup->host->values;
-
-	haw_config_read_id(lookup, HAW_K_PORT);
-	v->hostname = host;
-	v->user = user;
-	v->host_key_alias = alias ? alias->arguments[0] : host;
-}
-
-static int match_exec(struct haw_config_lookup *lookup, const struct haw_config_node *node, const char *text,
-		      bool live)
-{
-	static const struct haw_expansion how = {.tokens = HAW_CONFIG_TOKENS};
-	char *command = haw_config_expand(lookup, node, text, &how);
-
-	if (!command)
-		return lookup->err->code;
-	return live ? run_command(lookup, node, command) : 0;
-}
 
 /* ---- Criteria ---- */
 
@@ -196,6 +174,28 @@ static bool next_word(struct match *m)
 	return len > 0 && m->word[0] != '#';
 }
 
+/* What is known by now stands for the tokens, in this command only: HostName's %h is the host as before. */
+static int match_exec(const struct match *m, bool live)
+{
+	static const struct haw_expansion how = {.tokens = HAW_CONFIG_TOKENS};
+	const struct haw_config_node *alias = m->lookup->given[HAW_K_HOST_KEY_ALIAS];
+	haw_host_values *v = &m->lookup->host->values;
+	const char *host = v->hostname, *user = v->user, *key_alias = v->host_key_alias;
+	char *command;
+
+	haw_config_read_id(m->lookup, HAW_K_PORT);
+	v->hostname = m->host;
+	v->user = m->user;
+	v->host_key_alias = alias ? alias->arguments[0] : m->host;
+	command = haw_config_expand(m->lookup, m->node, m->word, &how);
+	v->hostname = host;
+	v->user = user;
+	v->host_key_alias = key_alias;
+	if (!command)
+		return m->lookup->err->code;
+	return live ? run_command(m->lookup, m->node, command) : 0;
+}
+
 static int wrong(const struct match *m, const char *what)
 {
 	return haw_config_fail(m->node, m->lookup->err, HAW_EFORMAT, "%s", what);
@@ -227,10 +227,8 @@ static int judge(struct match *m, const char *word, bool holds)
 		return haw_pattern_list_match(patterns, m->lookup->config->user, false);
 	if (strcasecmp(word, "user") == 0)
 		return haw_pattern_list_match(patterns, m->user, false);
-	if (strcasecmp(word, "exec") == 0) {
-		set_tokens(m->lookup, m->host, m->user);
-		return match_exec(m->lookup, m->node, m->word, m->live && holds);
-	}
+	if (strcasecmp(word, "exec") == 0)
+		return match_exec(m, m->live && holds);
 	return wrong(m, "takes all, canonical, final, host, originalhost, user, localuser and exec");
 }
 
