@@ -226,9 +226,11 @@ def memory_holds(world, memory):
 SIZE = 24 << 20
 
 
-def records(b):
+def records(b, notes=False):
     top = os.path.join(b.client.home, '.local/state/hawser/resume')
-    return [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+    paths = [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+    # The empty ones say only what was begun.
+    return [path for path in paths if notes or os.path.getsize(path)]
 
 
 class Killed:
@@ -266,7 +268,7 @@ class Killed:
             same(self.top, self.target)
         left = [path for path in files_below(os.path.dirname(self.target)) if b'.hawser' in path]
         check(not left, f'left over: {left}')
-        check(not records(self.between), 'the record was left over')
+        check(not records(self.between, True), 'the record was left over')
         resumed = result.summary()['resumed_bytes']
         moved = self.between.networks[0].forwarded['down'] - before
         check(moved < SIZE * 1.05 - resumed + 200_000, f'{moved} bytes were read, {resumed} were there')
@@ -285,6 +287,13 @@ def killed(world, how, tree=False):
         result, resumed = k.go_on()
         check(4 << 20 < resumed < SIZE, f'{resumed} bytes were there')
         says(result, 'recorded')
+
+
+def same_command(world):
+    """The command that made its destination goes on with that when it is run again, and not below it."""
+    with Killed(world, tree=True) as k:
+        k.operands = ['-r', *operands(k.top, k.target)]
+        k.go_on()
 
 
 def killed_twice(world):
@@ -479,7 +488,7 @@ def tests():
     for sides, word in (((1,), 'upload'), ((0,), 'download'), ((0, 1), 'between')):
         yield f'cut through ssh {word}', cut_through_ssh, (sides,)
     yield 'cut through ssh between with three', cut_through_ssh, ((0, 1), 3)
-    yield from [killed_twice, distrusted, longer_part, several_programs, refused]
+    yield from [same_command, killed_twice, distrusted, longer_part, several_programs, refused]
 
 
 if __name__ == '__main__':

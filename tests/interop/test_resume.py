@@ -24,9 +24,11 @@ def part_of(target):
     return os.path.join(os.path.dirname(target), b'.' + os.path.basename(target) + b'.hawser-part')
 
 
-def records(client):
+def records(client, notes=False):
+    """What is recorded; NOTES: and the empty files that say what was begun."""
     top = os.path.join(client.home, '.local/state/hawser/resume')
-    return [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+    paths = [os.path.join(top, name) for name in os.listdir(top)] if os.path.isdir(top) else []
+    return [path for path in paths if notes or os.path.getsize(path)]
 
 
 class Killed:
@@ -211,7 +213,7 @@ class KilledTree:
                                 *operands(self.client, os.path.join(self.source, b'.'), self.target, self.up))
         succeeded(result)
         same(self.source, self.target)
-        check(not records(self.client), f'records were left over: {records(self.client)}')
+        check(not records(self.client, True), f'records were left over: {records(self.client, True)}')
         left = [path for path in files_below(self.target) if b'.hawser-' in os.path.basename(path)]
         check(not left, f'left over: {left}')
         return result.summary(), self.network.forwarded['up' if self.up else 'down'] - before
@@ -221,6 +223,27 @@ class KilledTree:
 
     def __exit__(self, *ignored):
         self.network.stop()
+
+
+def same_command(world, up):
+    """The command that made its destination goes on with that when it is run again, and not below it; when all is
+    there, it copies into it, as without --resume."""
+    with KilledTree(world, up, share=0.3, count=800) as k:
+        check(os.path.isdir(k.target), 'nothing was made')
+        command = '--resume', '-r', *operands(k.client, k.source, k.target, up)
+        k.network.rate = 3_000_000
+        child = k.client.start(*command)
+        time.sleep(0.2)
+        check(child.poll() is None, 'it was too fast')
+        child.kill()
+        child.communicate(timeout=20)
+        time.sleep(0.3)
+        k.network.rate = None
+        succeeded(k.client.cp(*command))
+        same(k.source, k.target)
+        check(not records(k.client, True), f'records were left over: {records(k.client, True)}')
+        succeeded(k.client.cp(*command))
+        same(k.source, os.path.join(k.target, os.path.basename(k.source)))
 
 
 def completed_files(world, up):
@@ -295,7 +318,7 @@ def tests():
         word = 'upload' if up else 'download'
         for how in (signal.SIGKILL, signal.SIGINT):
             yield f'killed {word} {how.name}', killed, (up, how)
-        for test in (damaged_record, source_changed, lying_part, link_in_its_place, tree, completed_files,
+        for test in (damaged_record, source_changed, lying_part, link_in_its_place, tree, same_command, completed_files,
                      killed_anywhere, other_content, without_journal):
             yield f'{test.__name__} {word}', test, (up,)
     yield without_record

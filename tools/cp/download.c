@@ -228,8 +228,9 @@ static struct cp_dl_dir *find_base(struct cp_download *dl, const char *destinati
 	char *around;
 	struct stat st;
 	int found = stat(destination, &st);
+	bool goes_on = found == 0 && S_ISDIR(st.st_mode) && cp_begun_before(&dl->begun);
 
-	if (found == 0 && S_ISDIR(st.st_mode))
+	if (found == 0 && S_ISDIR(st.st_mode) && !goes_on)
 		return open_base(dl, destination, destination);
 	if (found != 0 && errno != ENOENT && errno != ENOTDIR) {
 		cp_report_failed(&dl->s->report, destination, "%s", strerror(errno));
@@ -246,6 +247,8 @@ static struct cp_dl_dir *find_base(struct cp_download *dl, const char *destinati
 	if (around && *name)
 		base = open_base(dl, around, destination);
 	free(around);
+	if (base)
+		cp_begun_note(&dl->begun);
 	return base;
 }
 
@@ -254,12 +257,15 @@ void cp_download(struct cp_session *s, char **sources, size_t count, const char 
 	struct cp_download dl = {.s = s};
 	struct cp_glob glob = {0};
 	char *name = NULL;
+	bool done;
 	int sync; /* the base may be closed by the end */
 
 	dl.waiting_end = &dl.waiting;
 	dl.active_end = &dl.active;
 	for (size_t i = 0; i < count && cp_running(s); i++)
 		cp_glob_add(&glob, s, sources[i]);
+	if (glob.count == 1 && !s->several && s->args->recursive)
+		cp_begun_init(&dl.begun, s, NULL, sources[0], destination);
 	if (glob.count > 0)
 		dl.base = find_base(&dl, destination, s->several || glob.count > 1, &name);
 	if (dl.base) {
@@ -273,7 +279,10 @@ void cp_download(struct cp_session *s, char **sources, size_t count, const char 
 		cp_dl_dir_put(dl.base);
 		cp_session_run(s, finished, pump, &dl);
 		cp_remote_set_batch(s, NULL, NULL);
-		cp_journal_close(&dl.journal, cp_running(s) && s->report.failed == 0);
+		done = cp_running(s) && s->report.failed == 0;
+		cp_journal_close(&dl.journal, done);
+		if (done)
+			cp_begun_forget(&dl.begun);
 		if (sync >= 0)
 			close(sync);
 	}

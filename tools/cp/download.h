@@ -16,6 +16,7 @@
 #ifndef CP_DOWNLOAD_H
 #define CP_DOWNLOAD_H
 
+#include "begun.h"
 #include "journal.h"
 #include "ranges.h"
 #include "session.h"
@@ -80,6 +81,7 @@ struct cp_download {
 	struct cp_dl_file *postponed;
 	struct cp_dl_file *dirty;	/* hold views of the current batch */
 	struct cp_journal journal;	/* --resume */
+	struct cp_begun begun;
 	unsigned work;			/* operands, directories and files that are not complete */
 	unsigned short_reads;		/* how often less came than was asked for */
 };

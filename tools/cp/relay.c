@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "begun.h"
 #include "relay.h"
 
 #include <stdlib.h>
@@ -160,7 +161,8 @@ static void copy_all(struct cp_relay_dir *base, const struct cp_glob *glob, cons
 
 /* Where the operands go, as with uploads: into DESTINATION if that is a directory, else its name is theirs.
  */
-static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destination, bool several, char **name)
+static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destination, bool several,
+				      const struct cp_begun *begun, char **name)
 {
 	struct cp_session *to = r->to;
 	haw_attrs attrs = {0};
@@ -171,7 +173,7 @@ static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destinatio
 
 	if (code < 0 && code != HAW_ENOTFOUND) {
 		cp_relay_fail(r, to, destination, code, &err);
-	} else if (code == 0 && S_ISDIR(attrs.mode)) {
+	} else if (code == 0 && S_ISDIR(attrs.mode) && !cp_begun_before(begun)) {
 		base = cp_relay_dir_new(r, NULL, "", destination);
 	} else if (several) {
 		cp_relay_fail_plain(r, to, destination,
@@ -181,6 +183,7 @@ static struct cp_relay_dir *find_base(struct cp_relay *r, const char *destinatio
 		*name = cp_last_name(destination);
 		base = around && *name ? cp_relay_dir_new(r, NULL, "", around) : NULL;
 		free(around);
+		cp_begun_note(begun);
 	}
 	return base;
 }
@@ -200,6 +203,7 @@ void cp_relay(struct cp_session *from, struct cp_session *to, char **sources, si
 	bool slash = len > 0 && destination[len - 1] == '/';
 	struct cp_glob glob = {0};
 	struct cp_relay_dir *base = NULL;
+	struct cp_begun begun = {""};
 	char *name = NULL;
 
 	r.active_end = &r.active;
@@ -207,14 +211,18 @@ void cp_relay(struct cp_session *from, struct cp_session *to, char **sources, si
 	from->flow.rests = false;
 	for (size_t i = 0; i < count && cp_running(from); i++)
 		cp_glob_add(&glob, from, sources[i]);
+	if (glob.count == 1 && !from->several && to->args->recursive)
+		cp_begun_init(&begun, from, to, sources[0], destination);
 	if (glob.count > 0)
-		base = find_base(&r, destination, from->several || glob.count > 1, &name);
+		base = find_base(&r, destination, from->several || glob.count > 1, &begun, &name);
 	if (base) {
 		base->base = true;
 		copy_all(base, &glob, name, slash && name);
 		cp_relay_dir_put(base);
 		cp_relay_run(&r, is_finished, &r);
 		cp_remote_clean(to);
+		if (cp_relay_running(&r) && from->report.failed == 0 && to->report.failed == 0)
+			cp_begun_forget(&begun);
 	}
 	free(name);
 	cp_glob_free(&glob);

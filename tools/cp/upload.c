@@ -156,13 +156,17 @@ static struct cp_up_dir *find_base(struct cp_upload *up, const char *destination
 	struct cp_up_dir *base = NULL;
 	struct stat st;
 	bool directory = up->source_count == 1 && stat(up->sources[0], &st) == 0 && S_ISDIR(st.st_mode);
+	bool goes_on;
 
+	if (directory && !s->several)
+		cp_begun_init(&up->begun, NULL, s, up->sources[0], destination);
+	goes_on = code == 0 && S_ISDIR(attrs.mode) && cp_begun_before(&up->begun);
 	if (code < 0 && code != HAW_ENOTFOUND) {
 		if (!cp_session_ended(s, code, &err))
 			cp_report_failed(&s->report, shown ? shown : destination, "%s", cp_reason(&err));
-	} else if (code == 0 && S_ISDIR(attrs.mode)) {
+	} else if (code == 0 && S_ISDIR(attrs.mode) && !goes_on) {
 		base = cp_up_dir_new(up, NULL, "", destination);
-	} else if (s->several || (slash && !(directory && code < 0))) {
+	} else if (s->several || (slash && !(directory && (code < 0 || goes_on)))) {
 		cp_report_failed(&s->report, shown ? shown : destination,
 				 code == 0 ? "is not a directory" : "No such directory");
 	} else {
@@ -170,6 +174,7 @@ static struct cp_up_dir *find_base(struct cp_upload *up, const char *destination
 		*name = cp_last_name(destination);
 		base = around && *name ? cp_up_dir_new(up, NULL, "", around) : NULL;
 		free(around);
+		cp_begun_note(&up->begun);
 	}
 	free(shown);
 	return base;
@@ -179,6 +184,7 @@ void cp_upload(struct cp_session *s, char **sources, size_t count, const char *d
 {
 	struct cp_upload up = {.s = s, .sources = sources, .source_count = count};
 	char *name = NULL;
+	bool done;
 
 	up.active_end = &up.active;
 	cp_session_run(s, asked, no_turn, s);
@@ -194,7 +200,10 @@ void cp_upload(struct cp_session *s, char **sources, size_t count, const char *d
 		cp_session_run(s, finished, pump, &up);
 		cp_remote_set_batch(s, NULL, NULL);
 		cp_remote_clean(s);
-		cp_journal_close(&up.journal, cp_running(s) && s->report.failed == 0);
+		done = cp_running(s) && s->report.failed == 0;
+		cp_journal_close(&up.journal, done);
+		if (done)
+			cp_begun_forget(&up.begun);
 	}
 	free(name);
 }

@@ -22,6 +22,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "begun.h"
 #include "journal.h"
 #include "names.h"
 #include "ranges.h"
@@ -91,6 +92,7 @@ struct cp_upload {
 	unsigned active_count;
 	struct cp_up_file *postponed;
 	struct cp_journal journal;	/* --resume */
+	struct cp_begun begun;
 	unsigned open_dirs;		/* directories that are not complete */
 };
 
