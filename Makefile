@@ -5,7 +5,7 @@
 #   make demo      build, then replicate a real tree to and from a server on loopback
 #   make check     everything that a change must pass
 #   make check-slow  hawser bench in a browser, its archive, AArch64 by an emulator
-#   make check-long  copies over connections that are cut 200 times
+#   make check-long  copies over connections that are cut 200 times, between hosts, to servers that lag behind
 #   make build     the library and the command, in build/
 #   make install   build, then install below PREFIX (DESTDIR is honoured)
 #   make bench     build and run the comparisons of bench/
